@@ -22,6 +22,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from fraud_detection_api import __version__, errors
+from fraud_detection_api.console.site import add_console, console_services
 from fraud_detection_api.container.process import Container, build_container
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.errors import FieldProblem, invalid_fields
@@ -122,9 +123,11 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     )
     for router in ROUTERS:
         app.include_router(router)
+    add_console(app)
     readiness = health.Readiness(container.deployment.champion, container.drain, container.writer)
     entrance = Entrance(bodies, of_names, max_in_flight=PLACES_BESIDE_SCORING, at_once=THREADS_BESIDE_SCORING - 1)
     services = [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)]
+    services += console_services(container, prefix, readiness)
     recording = events.EventRecording(container.events, container.entities, EventMetrics(container.metrics.tallies))
     provide(app, [*services, metrics.Expositions(container.metrics), recording, entrance, rates, guard])
     _describe(app, container, prefix)

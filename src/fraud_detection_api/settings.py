@@ -274,9 +274,14 @@ class Settings(BaseModel):
             name = PREFIX + str(first["loc"][0]).upper()
             raise InvalidSetting(name, field_text(first)) from None
 
+    @property
+    def is_on_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return _is_loopback(self.host)
+
     def require_safe_address(self, *, has_keys: bool) -> None:
         """Raise InvalidSetting where others could reach the server although no keys protect it."""
-        if has_keys or self.allow_anonymous or _is_loopback(self.host):
+        if has_keys or self.allow_anonymous or self.is_on_loopback:
             return
         fix = "set FRAUD_API_KEYS or FRAUD_API_KEYS_FILE, or FRAUD_ALLOW_ANONYMOUS=true where a gateway protects it"
         raise InvalidSetting("FRAUD_HOST", f"others can reach this address and no keys are set; {fix}")

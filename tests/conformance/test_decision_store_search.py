@@ -117,3 +117,11 @@ def test_labelled_decisions_are_found_among_the_labelled_ones(filled, among, fou
     rows, reached = filled.search(EVERYTHING, Traits(label="fraud"), limit=10, among=among)
     assert numbers_of(rows) == found
     assert reached == (None if last is None else decision_id(last))
+
+
+def test_decisions_are_counted_up_to_a_limit(filled):
+    review = DecisionFilter(outcome="review")
+    assert filled.count(EVERYTHING, most=100) == 30
+    assert (filled.count(review, most=100), filled.count(review, most=4)) == (10, 4)
+    assert filled.count(review._replace(since=BEGINNING + 15), most=100) == 5
+    assert filled.count(review._replace(until=BEGINNING), most=100) == 0

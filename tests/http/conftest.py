@@ -16,6 +16,7 @@ from fraud_detection_api.services.storage.decision_store import DecisionFilter, 
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import LOGGER_NAME, LineHandler, json_line
 from support.applications import application
+from support.console import Served, sign_in
 from support.fakes import InMemoryDecisionStore
 
 
@@ -92,3 +93,37 @@ def kept(request, client_for, tmp_path) -> Iterator[KeptDecisions]:
     store = build_store(Settings(store=location))
     yield KeptDecisions(client_for, store, store=location)
     store.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """Serves a console on a store, with settings."""
+    with ExitStack() as stack:
+
+        def started(location: str, **settings: object) -> Served:
+            console = Served(location, **settings)
+            stack.callback(console.close)
+            return console
+
+        yield started
+
+
+@pytest.fixture
+def served(serve, tmp_path) -> Served:
+    """A console that mira may use, an analyst."""
+    console = serve(f"sqlite:///{tmp_path / 'decisions.db'}")
+    console.add("mira")
+    return console
+
+
+@pytest.fixture
+def browser(served) -> TestClient:
+    """A browser, in which nobody is signed in yet."""
+    return served.browser()
+
+
+@pytest.fixture
+def signed_in(browser) -> TestClient:
+    """A browser in which mira is signed in."""
+    assert sign_in(browser, "mira").status_code == 303
+    return browser

@@ -216,6 +216,10 @@ class InMemoryDecisionStore:
     def ids(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
         return [row.decision_id for row in self.following(where, limit=limit, after=after)]
 
+    def count(self, where: DecisionFilter, *, most: int) -> int:
+        with self._working():
+            return min(most, len(self._matching(where)))
+
     def close(self) -> None:
         """Nothing is open."""
 

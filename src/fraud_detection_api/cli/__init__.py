@@ -37,6 +37,7 @@ class _Fraud(LazyGroup):
             "Recompute stored decisions with the models that made them, and compare every bit.",
         ),
         "keys": Lazy("keys:app", "Make keys for callers."),
+        "users": Lazy("users:app", "Make accounts for people who use the console."),
         "score": Lazy("score:score", "Score files of records."),
         "serve": Lazy("serve:serve", "Serve the champion over HTTP."),
     }

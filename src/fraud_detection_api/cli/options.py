@@ -48,11 +48,16 @@ def order_of(by: str | None = None, *, reason: str = "", force: str | None = Non
         raise typer.BadParameter("give a reason", param_hint="--force")
     if force is not None and reason:
         raise typer.BadParameter("give the reason with --force, and omit --reason", param_hint="--reason")
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may run as a number that has no name
-        user = f"user {os.getuid()}"
+    user = operator()
     return Order(f"{by} ({user})" if by else user, force or reason, force is not None)
+
+
+def operator() -> str:
+    """The user of this computer."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a number that has no name
+        return f"user {os.getuid()}"
 
 
 def registration(order: "Order", *, promote: bool = False, allow_contract_change: bool = False) -> "Registration":

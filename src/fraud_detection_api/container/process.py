@@ -5,6 +5,7 @@ from functools import partial
 
 from fraud_detection_api import __version__
 from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
+from fraud_detection_api.container.accounts import People, people_in
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
 from fraud_detection_api.container.entities import arrivals_in, build_history, build_profiles
 from fraud_detection_api.container.registry import patient_registry
@@ -36,6 +37,7 @@ from fraud_detection_api.services.labels.recording import LabelService
 from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.observing.observation_store import ObservationStore
+from fraud_detection_api.services.reporting.traffic import Traffic
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter
 from fraud_detection_api.services.storage.patience import PatientThreads, patient
@@ -48,7 +50,10 @@ OTLP = "otlp"
 
 @dataclass(frozen=True)
 class Container:
-    """The long-lived objects of a process. Where no decisions are stored, `store`, `upkeep` and `writer` are None."""
+    """The long-lived objects of a process.
+
+    Where no decisions are stored, `store`, `upkeep`, `people` and `writer` are None.
+    """
 
     settings: Settings
     registry: ModelRegistry
@@ -65,6 +70,8 @@ class Container:
     events: EventService
     history: History
     replays: ReplayService
+    traffic: Traffic
+    people: People | None
     keys: ApiKeys
     key_reload: KeyReload | None
     drain: Drain
@@ -81,14 +88,14 @@ def build_container(
 ) -> Container:
     """Everything, from settings; tests replace the last three. Raises InvalidSetting, InvalidContract, MissingExtra."""
     registry = registry or patient_registry(settings.registry)
-    recorder, labels, profiled, events, upkeep = build_recorder(settings), None, None, None, None
+    recorder, labels, profiled, events, upkeep, people = build_recorder(settings), None, None, None, None, None
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
     metrics.tallies.gauge(BUILD_INFO, __version__).set(1)
     metrics.tallies.gauge(WORKERS).set(settings.workers)
     lookups = PatientThreads(timeout_seconds=settings.store_timeout_seconds)
     if store is None and (database := build_database(settings)) is not None:
         store, labels, observations = stores_in(database, settings)
-        events = event_store_in(database)
+        events, people = event_store_in(database), people_in(database, lookups)
         log = partial(arrivals_in, database, lookups)
         profiled = ProfileStores(patient(store, lookups), patient(labels, lookups), patient(events, lookups), log)
         upkeep = build_upkeep(settings, lookups)
@@ -121,6 +128,8 @@ def build_container(
         events=EventService(events, recorder),
         history=History(seen, recorder, labels),
         replays=ReplayService(seen, Replayer(StoredModels(registry), recorder)),
+        traffic=Traffic(seen),
+        people=people,
         keys=keys,
         key_reload=build_key_reload(settings, keys, metrics.tallies),
         drain=Drain(),

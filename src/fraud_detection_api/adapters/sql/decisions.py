@@ -72,7 +72,7 @@ class DecisionTable:
 DECISIONS = DecisionTable(StoredDecision)
 
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Revisions of the tables that this version of the software knows, oldest first; it works with the last one."""
 
 _SELECT_IDS = "SELECT decision_id FROM decisions"
@@ -196,6 +196,12 @@ class SqlDecisionStore:
 
     def ids(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
         return [uuid_text(packed) for (packed,) in self._rows(_SELECT_IDS, where, limit, "ASC", after)]
+
+    def count(self, where: DecisionFilter, *, most: int) -> int:
+        conditions = _conditions(where, "ASC", None)
+        statement = f"SELECT count(*) FROM (SELECT 1 FROM decisions{_conjunction(conditions)} LIMIT ?) AS counted"  # noqa: S608
+        with self._database.asking() as session:
+            return int(session.rows(statement, (*conditions.values(), most))[0][0])
 
     def find_each(self, decision_ids: Sequence[str]) -> list[StoredDecision]:
         with self._database.reading() as session:

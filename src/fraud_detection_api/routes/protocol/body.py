@@ -51,10 +51,22 @@ async def read_json_body(
 ) -> _Body:
     """The whole body, without a mark that it is UTF-8, and how much of the caller's share of `bodies` is to be given back.
 
-    Raises UnsupportedMedia, BodyTooLarge, BodyTooSlow, Overloaded where bodies take too much memory, and MalformedBody where
-    the caller hung up. Nothing is held then.
+    Raises UnsupportedMedia, and as `read_body`.
     """
-    _require_json(headers)
+    if (problem := media_problem(headers.get(b"content-type", b""))) is not None:
+        raise UnsupportedMedia(problem)
+    body, held = await read_body(headers, receive, limits, bodies, caller)
+    return body.removeprefix(BOM_UTF8), held
+
+
+async def read_body(headers: Headers, receive: Receive, limits: RequestLimits, bodies: Shares, caller: Caller) -> _Body:
+    """The whole body, of any type, and how much of the caller's share of `bodies` is to be given back.
+
+    Raises UnsupportedMedia where it is compressed, BodyTooLarge, BodyTooSlow, Overloaded where bodies take too much memory,
+    and MalformedBody where the caller hung up. Nothing is held then.
+    """
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise UnsupportedMedia("compressed bodies are not read; send no Content-Encoding")
     length = headers.get(b"content-length", b"")
     stated = int(length) if length.isdigit() else 0
     if stated > limits.body_bytes:
@@ -66,7 +78,7 @@ async def read_json_body(
         body, held = whole.value
     else:
         body, held = await _in_time(_resumed(reading, waiting_for), limits.body_seconds)
-    return body.removeprefix(BOM_UTF8), held
+    return body, held
 
 
 def is_large(body: bytes) -> bool:
@@ -140,13 +152,6 @@ async def _read(receive: Receive, limit_bytes: int, stated: int, bodies: Shares,
             bodies.give_back(caller, held)
         raise
     return b"".join(chunks), held
-
-
-def _require_json(headers: Headers) -> None:
-    if (problem := media_problem(headers.get(b"content-type", b""))) is not None:
-        raise UnsupportedMedia(problem)
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise UnsupportedMedia("compressed bodies are not read; send no Content-Encoding")
 
 
 @lru_cache(maxsize=64)

@@ -60,6 +60,15 @@ class BrowserGuard:
         if (origin or site) and self._checks_origin and method not in _SAFE_METHODS:
             self._require_own(origin or b"", host, site or b"")
 
+    def require_own_page(self, headers: Headers) -> None:
+        """Raise ForeignOrigin unless a page of this server sends the request, also where keys are set.
+
+        A browser says `Sec-Fetch-Site` where it trusts the connection: that holds behind a proxy that changes `Host`, too.
+        """
+        origin, site = headers.get(b"origin", b""), headers.get(b"sec-fetch-site", b"")
+        if site != b"same-origin":
+            self._require_own(b"" if site else origin, headers.get(b"host", b""), site or b"cross-site")
+
     def require_preflight(self, headers: Headers) -> None:
         """Raise UnsupportedMedia for a POST without a body that any page could have sent in an old browser.
 

@@ -37,19 +37,20 @@ class Page(NamedTuple):
     body: bytes
     media_type: str
     tag: str
+    caching: str = "no-cache"
 
     def answer(self, request: Request) -> Response:
         """The page, or 304 where the caller has it."""
-        headers = {"ETag": self.tag, "Cache-Control": "no-cache"}
+        headers = {"ETag": self.tag, "Cache-Control": self.caching}
         known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
         if self.tag in known or "*" in known:
             return Response(status_code=304, headers=headers)
         return _InPieces(self.body, media_type=self.media_type, headers=headers)
 
 
-def page(body: bytes, media_type: str) -> Page:
+def page(body: bytes, media_type: str, *, caching: str = "no-cache") -> Page:
     """A page of these bytes."""
-    return Page(body, media_type, f'"{sha256(body).hexdigest()[:32]}"')
+    return Page(body, media_type, f'"{sha256(body).hexdigest()[:32]}"', caching)
 
 
 class Assets:

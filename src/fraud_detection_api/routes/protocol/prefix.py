@@ -24,11 +24,12 @@ class PublicPrefix:
     def of(self, scope: Scope) -> str:
         """The prefix, without a slash at its end; empty where nothing is known of one."""
         named = [content for name, content in scope["headers"] if name == FORWARDED_PREFIX] if self._trusted else []
-        if len(named) == 1 and self._is_trusted(scope) and _is_prefix(named[0]):
+        if len(named) == 1 and self.is_from_proxy(scope) and _is_prefix(named[0]):
             return str(named[0].decode("ascii").rstrip("/"))
         return self._own
 
-    def _is_trusted(self, scope: Scope) -> bool:
+    def is_from_proxy(self, scope: Scope) -> bool:
+        """Whether one of these proxies sends the request."""
         host, _ = scope.get("client") or ("", 0)
         try:
             address = ip_address(host.partition("%")[0])

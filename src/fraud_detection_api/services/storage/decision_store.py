@@ -99,6 +99,9 @@ class DecisionStore(Protocol):
     def ids(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
         """Ids of the decisions that `following` returns. With an outcome in the filter, this reads an index and no row."""
 
+    def count(self, where: DecisionFilter, *, most: int) -> int:
+        """How many decisions match, counted up to `most`. With an outcome in the filter, this reads an index and no row."""
+
     def close(self) -> None:
         """Release connections. What is stored does not depend on it."""
 

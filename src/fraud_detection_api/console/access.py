@@ -1,0 +1,25 @@
+"""Who may open which page and do which action: the one table. A route that is not in it cannot be made."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from fraud_detection_api.services.accounts.account_store import ROLES, ConsoleRole
+
+PATH = "/console"
+SIGN_IN, SIGN_OUT = f"{PATH}/sign-in", f"{PATH}/sign-out"
+
+Allowed: TypeAlias = frozenset[ConsoleRole] | None
+"""The roles that may; None where nobody need be signed in."""
+
+EVERYBODY: Allowed = None
+EVERY_ROLE: Allowed = frozenset(ROLES)
+
+ACCESS: Mapping[tuple[str, str], Allowed] = {
+    ("GET", PATH): EVERY_ROLE,
+    ("GET", SIGN_IN): EVERYBODY,
+    ("POST", SIGN_IN): EVERYBODY,
+    ("POST", SIGN_OUT): EVERY_ROLE,
+    ("GET", f"{PATH}/{{path:path}}"): EVERY_ROLE,
+    ("POST", f"{PATH}/{{path:path}}"): EVERY_ROLE,
+}
+"""Method and path of a route → who may. The last two are of pages that do not exist."""

@@ -1,0 +1,70 @@
+"""Pages that say why there is no other page."""
+
+import logging
+from typing import NamedTuple
+
+from starlette.responses import Response
+
+from fraud_detection_api import errors
+from fraud_detection_api.console.forms import StaleForm
+from fraud_detection_api.console.frame import Page, render
+from fraud_detection_api.console.visitors import Visitor
+from fraud_detection_api.services.admission.shares import RETRY_AFTER_SECONDS
+from fraud_detection_api.telemetry import log_event
+
+
+class UnknownPage(errors.FraudError):
+    """There is no such page."""
+
+
+class Failure(NamedTuple):
+    """What the page of an error shows: the texts of its status, and a detail."""
+
+    status: int
+    texts: str
+    detail: str
+    request_id: str
+
+
+_STATUSES: dict[type[errors.FraudError], int] = {
+    errors.Forbidden: 403,
+    errors.ForeignOrigin: 403,
+    StaleForm: 403,
+    UnknownPage: 404,
+    errors.BodyTooSlow: 408,
+    errors.AliasMoved: 409,
+    errors.BodyTooLarge: 413,
+    errors.UnsupportedMedia: 415,
+    errors.MalformedBody: 400,
+    errors.CallerGone: 400,
+    errors.Overloaded: 429,
+    errors.StoreUnavailable: 503,
+    errors.RegistryUnavailable: 503,
+    errors.NoStore: 503,
+}
+
+_TEXTS = {403: "forbidden", 404: "not_found", 409: "conflict", 429: "busy", 503: "unavailable", 500: "unexpected"}
+
+
+def failure_page(error: errors.FraudError, visitor: Visitor, request_id: str) -> Response:
+    """The page of an expected error. Files and addresses, which it may name, are logged and not shown."""
+    status = next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), 500)
+    detail = str(error)
+    if error.neutral:
+        log_event("unavailable", level=logging.WARNING, request_id=request_id, reason=detail)
+        detail = error.neutral
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 429 else None
+    return _page(Failure(status, _TEXTS.get(status, "refused"), detail, request_id), visitor, headers)
+
+
+def unexpected_page(visitor: Visitor, request_id: str) -> Response:
+    """The page of an error that nobody expected."""
+    return _page(Failure(500, "unexpected", "", request_id), visitor)
+
+
+def _page(failure: Failure, visitor: Visitor, headers: dict[str, str] | None = None) -> Response:
+    page = Page("failure.html", failure.texts, "")
+    return render(page, visitor, failure, status=failure.status, headers=headers)
+
+
+NO_ACCOUNTS, NO_STORE = Page("no_accounts.html", "no_accounts", ""), Page("no_store.html", "no_store", "")

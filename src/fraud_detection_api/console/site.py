@@ -1,0 +1,33 @@
+"""The console as the application adds it: its routes, and what they need."""
+
+from fastapi import FastAPI
+
+from fraud_detection_api.console import assets, service, signing_in
+from fraud_detection_api.console.views.service import ServiceReader
+from fraud_detection_api.console.visitors import Console
+from fraud_detection_api.container.process import Container
+from fraud_detection_api.routes.health import Readiness
+from fraud_detection_api.routes.protocol.prefix import PublicPrefix
+
+ROUTERS = (signing_in.router, service.router, service.unknown)
+"""The last is of addresses that no page has."""
+
+
+def add_console(app: FastAPI) -> None:
+    """Add the console's routes."""
+    app.router.routes.append(assets.ROUTE)
+    for router in ROUTERS:
+        app.include_router(router)
+
+
+def console_services(container: Container, prefix: PublicPrefix, readiness: Readiness) -> list[object]:
+    """What the console's routes need beside the services that other routes have.
+
+    All is open while nobody has an account, if nobody needs a key and only this machine reaches the server.
+    """
+    is_open = not container.keys and container.settings.is_on_loopback
+    deployment, people = container.deployment, container.people
+    return [
+        Console(people, prefix, is_open),
+        ServiceReader(readiness, deployment.models, deployment.rollout, container.traffic, people),
+    ]

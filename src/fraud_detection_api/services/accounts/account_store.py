@@ -1,0 +1,92 @@
+"""Accounts, sessions, failed sign-ins and the console's audit trail, as the services use their store."""
+
+from typing import Literal, NamedTuple, Protocol, TypeAlias, get_args
+
+ConsoleRole = Literal["analyst", "monitor", "auditor", "admin"]
+"""What a person may do. The role `score` of keys is for programs."""
+
+ROLES: tuple[ConsoleRole, ...] = get_args(ConsoleRole)
+
+Deed: TypeAlias = Literal["account_added", "account_removed", "password_changed", "signed_in", "signed_out"]
+
+
+class Account(NamedTuple):
+    """A person who may sign in. `is_lead` also leads reviewers. `created_at` is milliseconds since 1970."""
+
+    name: str
+    role: ConsoleRole
+    is_lead: bool
+    created_at: int
+
+
+class AuditLine(NamedTuple):
+    """Who did what, about whom or what, and when in milliseconds since 1970. The address of a person is not stored."""
+
+    at: int
+    who: str
+    what: Deed
+    about: str
+
+
+class Session(NamedTuple):
+    """A session of an account. Times are milliseconds since 1970; `seen_at` is the last use, to the minute."""
+
+    account: Account
+    opened_at: int
+    seen_at: int
+
+
+class Attempts(NamedTuple):
+    """Failed or unfinished sign-ins in a row, and when the first of them was, in milliseconds since 1970."""
+
+    made: int
+    since: int
+
+
+class AccountStore(Protocol):
+    """Stores accounts and what belongs to them. Any thread may call each method, which raises StoreUnavailable.
+
+    A change and its line in the audit trail are one transaction. Sessions are known by the SHA-256 of their token.
+    """
+
+    def has_accounts(self) -> bool:
+        """Whether anybody has an account."""
+
+    def accounts(self) -> list[Account]:
+        """All accounts, by name."""
+
+    def add(self, account: Account, password_hash: str, line: AuditLine) -> bool:
+        """Add an account; False if there is one of that name."""
+
+    def remove(self, name: str, line: AuditLine) -> bool:
+        """Remove an account with its sessions; False if there is none of that name."""
+
+    def change_password(self, name: str, password_hash: str, line: AuditLine) -> bool:
+        """Set another password and end the account's sessions; False if there is none of that name."""
+
+    def find(self, name: str) -> tuple[Account, str] | None:
+        """An account and the hash of its password."""
+
+    def attempt(self, subject: bytes, at: int, *, since: int) -> Attempts:
+        """Count an attempt, for all processes at once. A row of attempts that began before `since` is forgotten."""
+
+    def forget_attempts(self, subject: bytes) -> None:
+        """Forget the attempts of a subject."""
+
+    def open_session(self, digest: bytes, line: AuditLine, *, opened_since: int) -> None:
+        """Open a session of the account that the line is about; remove sessions that were opened before `opened_since`."""
+
+    def session(self, digest: bytes) -> Session | None:
+        """The session, whether it has expired or not."""
+
+    def touch(self, digest: bytes, at: int) -> None:
+        """Note that the session was used."""
+
+    def end_session(self, digest: bytes, line: AuditLine | None = None) -> None:
+        """End a session, by its owner or because it expired."""
+
+    def trail(self, *, limit: int) -> list[AuditLine]:
+        """The last lines of the audit trail, newest first."""
+
+    def close(self) -> None:
+        """Release connections."""

@@ -1,0 +1,36 @@
+"""Why nobody was signed in, or an account was not changed."""
+
+from fraud_detection_api.errors import FraudError
+
+
+class SignInRefused(FraudError):
+    """Name and password do not belong together; whether there is such an account is not said."""
+
+    def __init__(self) -> None:
+        super().__init__("this name and password do not belong to an account")
+
+
+class SignInThrottled(FraudError):
+    """A name or an address failed to sign in too often."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"too many attempts to sign in; try again in {retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class InvalidAccount(FraudError):
+    """An account cannot have this name, role or password."""
+
+
+class AccountExists(FraudError):
+    """There is an account of that name."""
+
+    def __init__(self) -> None:
+        super().__init__("there is an account of that name; `fraud users password` changes its password")
+
+
+class UnknownAccount(FraudError):
+    """There is no account of that name."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no account of that name; `fraud users list` lists the accounts")

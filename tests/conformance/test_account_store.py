@@ -1,0 +1,102 @@
+"""One suite for the AccountStore on both databases."""
+
+import pytest
+
+from fraud_detection_api.adapters.sql.accounts import SqlAccountStore
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.services.accounts.account_store import Account, Attempts, AuditLine, Session
+
+MIRA = Account("mira", "analyst", True, 1_000)
+OMAR = Account("omar", "auditor", False, 2_000)
+TOKEN, OTHER_TOKEN = b"t" * 32, b"o" * 32
+
+
+def line(what="account_added", about="mira", at=1_000, who="root"):
+    return AuditLine(at, who, what, about)
+
+
+@pytest.fixture
+def store(database):
+    opened = database()
+    SqlDecisionStore(opened, idempotency_seconds=60.0).migrate()
+    yield SqlAccountStore(opened)
+    opened.close()
+
+
+@pytest.fixture
+def inhabited(store):
+    store.add(MIRA, "hash of mira", line())
+    store.add(OMAR, "hash of omar", line(about="omar"))
+    return store
+
+
+def test_accounts_come_back_as_they_were_added(store):
+    assert not store.has_accounts()
+    assert store.add(OMAR, "hash of omar", line(about="omar"))
+    assert store.add(MIRA, "hash of mira", line())
+    assert store.has_accounts()
+    assert store.accounts() == [MIRA, OMAR]
+    assert store.find("mira") == (MIRA, "hash of mira")
+    assert store.find("nobody") is None
+
+
+def test_a_name_has_one_account_and_a_second_leaves_no_trace(inhabited):
+    assert not inhabited.add(MIRA._replace(role="admin"), "another hash", line())
+    assert inhabited.find("mira") == (MIRA, "hash of mira")
+    assert len(inhabited.trail(limit=10)) == 2
+
+
+def test_another_password_ends_the_sessions_of_its_account_alone(inhabited):
+    inhabited.open_session(TOKEN, line("signed_in", "mira"), opened_since=0)
+    inhabited.open_session(OTHER_TOKEN, line("signed_in", "omar"), opened_since=0)
+    assert inhabited.change_password("mira", "new hash", line("password_changed"))
+    assert inhabited.find("mira") == (MIRA, "new hash")
+    assert inhabited.session(TOKEN) is None
+    assert inhabited.session(OTHER_TOKEN).account == OMAR
+    assert not inhabited.change_password("nobody", "hash", line("password_changed", "nobody"))
+
+
+def test_a_removed_account_has_no_session_and_keeps_its_trail(inhabited):
+    inhabited.open_session(TOKEN, line("signed_in", at=3_000, who="mira"), opened_since=0)
+    assert inhabited.remove("mira", line("account_removed", at=4_000))
+    assert inhabited.session(TOKEN) is None
+    assert inhabited.accounts() == [OMAR]
+    assert [(each.at, each.who, each.what) for each in inhabited.trail(limit=2)] == [
+        (4_000, "root", "account_removed"),
+        (3_000, "mira", "signed_in"),
+    ]
+    assert not inhabited.remove("mira", line("account_removed"))
+
+
+def test_a_session_is_opened_used_and_ended(inhabited):
+    inhabited.open_session(TOKEN, line("signed_in", at=5_000), opened_since=0)
+    assert inhabited.session(TOKEN) == Session(MIRA, 5_000, 5_000)
+    inhabited.touch(TOKEN, 9_000)
+    assert inhabited.session(TOKEN) == Session(MIRA, 5_000, 9_000)
+    inhabited.end_session(TOKEN, line("signed_out", at=9_500))
+    assert inhabited.session(TOKEN) is None
+    inhabited.end_session(TOKEN, line("signed_out", at=9_600))
+    assert [each.at for each in inhabited.trail(limit=1)] == [9_500]
+
+
+def test_opening_a_session_removes_those_that_are_too_old(inhabited):
+    inhabited.open_session(TOKEN, line("signed_in", at=5_000), opened_since=0)
+    inhabited.open_session(OTHER_TOKEN, line("signed_in", "omar", at=9_000), opened_since=5_001)
+    assert inhabited.session(TOKEN) is None
+    assert inhabited.session(OTHER_TOKEN) is not None
+
+
+def test_attempts_are_counted_from_their_first_until_that_is_too_old(store):
+    assert store.attempt(b"a", 1_000, since=0) == Attempts(1, 1_000)
+    assert store.attempt(b"b", 1_100, since=0) == Attempts(1, 1_100)
+    assert store.attempt(b"a", 1_900, since=500) == Attempts(2, 1_000)
+    assert store.attempt(b"a", 2_500, since=1_001) == Attempts(1, 2_500)
+    store.forget_attempts(b"a")
+    assert store.attempt(b"a", 2_600, since=0) == Attempts(1, 2_600)
+
+
+def test_attempts_over_two_connections_are_counted_together(store, database):
+    other = database()
+    counts = [each.attempt(b"a", 1_000, since=0).made for each in (store, SqlAccountStore(other), store)]
+    other.close()
+    assert counts == [1, 2, 3]
