@@ -76,6 +76,11 @@ ARGUMENTS = {
     "store restore": ["copy.db"],
     "train": ["none.csv"],
     "tune": ["none.csv"],
+    "users add": ["ada", "--role", "analyst"],
+    "users audit": [],
+    "users list": [],
+    "users password": ["ada"],
+    "users remove": ["ada"],
 }
 
 
@@ -91,7 +96,7 @@ def test_help_holds_an_example_of_the_command(fraud, command):
 
 
 @pytest.mark.parametrize(
-    "group", ["", "audit", "contract", "data", "decisions", "export", "labels", "models", "policy", "store"]
+    "group", ["", "audit", "contract", "data", "decisions", "export", "labels", "models", "policy", "store", "users"]
 )
 def test_a_group_alone_shows_its_help(fraud, group):
     result = fraud(*group.split())
