@@ -345,8 +345,6 @@ def _measured_problems(contract: Contract, history: HistoryFeature) -> Iterator[
         yield f"is required: {measure} is of a column; name {expected}"
     elif of in contract.derived:
         yield f"{of!r} is derived, and history features measure what records have; name {expected}"
-    elif measure == "distinct" and of in history.by:
-        yield f"{of!r} is in `by`, so an entity has one value of it; name another column"
     elif not fits:
         yield f"{of!r} cannot be measured by {measure}; name {expected}{_near(contract, of)}"
 

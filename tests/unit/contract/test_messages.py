@@ -97,9 +97,6 @@ PROBLEMS = {
         'line 16: history.h.window: is too large; give at most six digits, such as "30d" or "unlimited"'
     ),
     COUNT.replace("1d", "1D"): 'line 16: history.h.window: must have its unit in lower case: "1d"',
-    COUNT.replace('by = "card"', 'by = ["card", "shop"]').replace('"count"', '"distinct"\nof = "shop"'): (
-        "line 16: history.h.of: 'shop' is in `by`, so an entity has one value of it; name another column"
-    ),
     MEAN + 'of = "d"\n[derived.d]\nformula = "amount * 2"\n': (
         "line 17: history.h.of: 'd' is derived, and history features measure what records have; name an int, float or bool "
         "feature"

@@ -15,6 +15,7 @@ def advice(contract: Contract) -> list[str]:
         *protected_advice(contract),
         *_key_advice(contract),
         *_delay_advice(contract),
+        *_distinct_advice(contract),
         *_adverse_action_advice(contract),
     ]
 
@@ -48,6 +49,13 @@ def _delay_advice(contract: Contract) -> Iterator[str]:
             f"{_named(early)} a share of fraud with a delay shorter than the target's label_delay_days ({days:g}): frauds "
             f'that are not known yet count as no fraud; give it delay = "{math.ceil(days)}d"'
         )
+
+
+def _distinct_advice(contract: Contract) -> Iterator[str]:
+    """Counts of the different values of a column of which each entity has one."""
+    counts = {name: each for name, each in contract.history.items() if each.measure == "distinct"}
+    if constant := [name for name, each in counts.items() if each.of in each.by]:
+        yield f"{_named(constant)} a count of values of a column in `by`, of which an entity has one: count another column"
 
 
 def _adverse_action_advice(contract: Contract) -> Iterator[str]:

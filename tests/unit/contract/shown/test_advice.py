@@ -4,7 +4,7 @@ import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.contract.shown.advice import advice
-from support.payments import payments_contract
+from support.payments import PAYMENTS, payments_contract
 
 CREDIT = """
 name = "loans"
@@ -52,6 +52,12 @@ def test_a_share_of_fraud_before_labels_are_known_is_named():
     found = advice(contract.model_copy(update={"target": target}))
     assert [line.partition(" is ")[0] for line in found] == ["'device'", "'terminal_fraud_28d'"]
     assert found[1].endswith('"30d"')
+
+
+def test_a_count_of_values_of_which_an_entity_has_one_is_named():
+    counts = '[history.terminals]\nby = "terminal"\nmeasure = "distinct"\nof = "terminal"\nwindow = "1d"\n'
+    _, line = advice(contract_from_toml(PAYMENTS + counts, source="payments.toml"))
+    assert line.partition(" is ")[0] == "'terminals'"
 
 
 def test_the_packaged_contract_needs_no_advice():
