@@ -55,16 +55,9 @@ class ScorerFitter:
 
     def fit(self, data: Dataset, *, on_progress: Progress = lambda _share: None) -> FittedScorer:
         """Scorer of all of `data`, with the contract's monotone constraints."""
-        return self.finish(data, self.grow(data, on_progress))
-
-    def grow(self, data: Dataset, on_progress: Progress) -> TrainedTrees:
-        """The trees of `fit`, which take most of its time."""
-        return self._trees(data, data.contract.monotone_columns, on_progress)
-
-    def finish(self, data: Dataset, trees: TrainedTrees) -> FittedScorer:
-        """The scorer of `fit`, of its trees."""
         by_sets = split_by_sets(data, self.settings.most_levels_by_sets)
         encoder = Encoder(data.contract, learn_level_codes(data, by_sets))
+        trees = self._trees(data, data.contract.monotone_columns, on_progress)
         booster = bytes(trees.booster.save_raw(raw_format="ubj"))
         calibration = fit_calibration(trees.held_out_margins, data.is_fraud, deployed_base_rate=self.deployed_base_rate)
         return FittedScorer(Scorer(encoder, Forest.of_booster(booster), calibration), booster, trees)

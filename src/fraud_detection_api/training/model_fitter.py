@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from fraud_detection_api.contract.loading import CREDIT, load_contract
@@ -15,7 +14,6 @@ from fraud_detection_api.model.reference import Training, reference_histograms
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.models.aliases import CHAMPION, Cause
 from fraud_detection_api.services.models.registry import ModelRegistry
-from fraud_detection_api.services.workers.meanwhile import afterwards, meanwhile
 from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.training.beside import baseline_card, champion_beside
 from fraud_detection_api.training.boosters.devices import Device
@@ -34,7 +32,7 @@ from fraud_detection_api.training.policies import decided_policy, unseen_card, w
 from fraud_detection_api.training.recipes import Changes, race
 from fraud_detection_api.training.report.card import card_markdown
 from fraud_detection_api.training.report.contents import report_html
-from fraud_detection_api.training.train_xgboost import ROWS_SIDE_BY_SIDE, Progress, XGBoostSettings, stages
+from fraud_detection_api.training.train_xgboost import Progress, XGBoostSettings, stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,34 +110,29 @@ class ModelFitter:
         on_race, on_fit, on_prices, on_refit, on_evidence = stages(on_progress, *efforts)
         raced = race(given, train, self.recipes, on_progress=on_race) if self.recipes else None
         fitter = given if raced is None else replace(given, settings=raced.settings)
-        side_by_side = self.refit and self.workers is None and len(dataset) <= ROWS_SIDE_BY_SIDE
-        with (meanwhile if side_by_side else afterwards)(partial(fitter.grow, dataset), on_refit) as regrown:
-            fitted = fitter.fit(train, on_progress=on_fit)
-            prices = fitter.constraint_prices(train, fitted, on_progress=on_prices)
-            measured = measure(fitter, fitted, test)
-            evidence = demonstrate(
-                fitter, fitted, train, measured, training_shares=self.training_shares, on_progress=on_evidence
-            )
-            warnings = [
-                *leak_warnings(dataset, split),
-                *quality_notes(train),
-                *too_good(test.is_fraud, measured.probability, dataset.contract.purpose),
-                *protected_advice(dataset.contract),
-            ]
-            beside = {"baseline": baseline_card(fitter, train, measured)}
-            champion = champion_beside(self.registry, dataset, split, self.split, measured, seed=self.seed)
-            refitted = fitter.finish(dataset, regrown()) if self.refit else None
-        final = Learned(fitted, train) if refitted is None else Learned(refitted, dataset)
+        fitted = fitter.fit(train, on_progress=on_fit)
+        prices = fitter.constraint_prices(train, fitted, on_progress=on_prices)
+        measured = measure(fitter, fitted, test)
+        final = Learned(fitter.fit(dataset, on_progress=on_refit), dataset) if self.refit else Learned(fitted, train)
         decided = decided_policy(
             terms, final.data, final.fitted, deployed_base_rate=self.deployed_base_rate, succeeds=self.succeeds
         )
-        beside |= _fairness(
+        warnings = [
+            *leak_warnings(dataset, split),
+            *quality_notes(train),
+            *too_good(test.is_fraud, measured.probability, dataset.contract.purpose),
+            *protected_advice(dataset.contract),
+        ]
+        beside = {"baseline": baseline_card(fitter, train, measured)} | _fairness(
             measured, decided.policy, {name: values[split.test] for name, values in (groups or {}).items()}
         )
         beside |= unseen_card(fitted.scorer, measured, decided.policy)
+        champion = champion_beside(self.registry, dataset, split, self.split, measured, seed=self.seed)
         parts = fitter, fitted, measured, final, raced, warnings, prices, decided.card, tuning, beside
         made = Making(dataset, split, self.split, *parts)
-        evidence |= {"policy": decided.evidence}
+        evidence = demonstrate(
+            fitter, fitted, train, measured, training_shares=self.training_shares, on_progress=on_evidence
+        ) | {"policy": decided.evidence}
         known = {**(circumstances or {}), **({} if champion is None else {"champion": champion})}
         card, sealed = _sealed(made, decided.policy, evidence, now=now, circumstances=known)
         version = self.registry.register(sealed.files, contract=None if self.any_contract else dataset.contract.name)

@@ -96,7 +96,6 @@ def race(
     rarer = min(int(some.is_fraud.sum()), int((~some.is_fraud).sum()))
     settings = {name: replace(fitter.settings, **changes) for name, changes in recipes.items()}
     if rarer < MIN_FRAUDS * fitter.settings.folds:
-        on_progress(1.0)
         return Race(next(iter(settings.values())), ())
     on_first, on_second = stages(on_progress, 2, 1)
     first = _losses(fitter, some, settings, FIRST, on_first)

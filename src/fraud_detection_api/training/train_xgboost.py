@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -222,7 +223,7 @@ def _learning_curve(parts: list[Part]) -> dict[str, list[float]]:
 
 
 def stages(on_progress: Progress, *efforts: float) -> list[Progress]:
-    """A progress function for each stage of the work, by its share of the effort. Stages may overlap.
+    """A progress function for each stage of the work, by its share of the effort.
 
     >>> first, second = stages(print, 3, 1)
     >>> first(1.0), second(0.5)
@@ -230,16 +231,12 @@ def stages(on_progress: Progress, *efforts: float) -> list[Progress]:
     0.875
     (None, None)
     """
-    total, done = sum(efforts), [0.0] * len(efforts)
+    total, begins = sum(efforts), accumulate(efforts, initial=0.0)
 
-    def stage(number: int) -> Progress:
-        def report(share: float) -> None:
-            done[number] = efforts[number] * share
-            on_progress(sum(done) / total)
+    def stage(begin: float, effort: float) -> Progress:
+        return lambda done: on_progress(begin / total + effort / total * done)
 
-        return report
-
-    return [stage(number) for number in range(len(efforts))]
+    return [stage(begin, effort) for begin, effort in zip(begins, efforts, strict=False)]
 
 
 def shares(on_progress: Progress, count: int) -> list[Progress]:
@@ -251,7 +248,16 @@ def shares(on_progress: Progress, count: int) -> list[Progress]:
     0.5
     (None, None)
     """
-    return stages(on_progress, *[1.0] * count)
+    done = [0.0] * count
+
+    def part(number: int) -> Progress:
+        def report(share: float) -> None:
+            done[number] = share
+            on_progress(sum(done) / count)
+
+        return report
+
+    return [part(number) for number in range(count)]
 
 
 def average_boosters(boosters: Sequence[xgboost.Booster]) -> xgboost.Booster:
