@@ -272,7 +272,7 @@ def test_a_file_that_is_moved_keeps_what_was_stored_and_takes_nothing_of_the_new
 class SmallDisk(SqliteDatabase):
     """One on whose disk there is room for so many pages."""
 
-    pages = 30
+    pages = 60
 
     def _open(self):
         connection = super()._open()
