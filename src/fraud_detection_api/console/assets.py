@@ -1,7 +1,6 @@
 """The console's stylesheet: its name has its digest, so that browsers may keep it for a year."""
 
 from functools import cache
-from hashlib import sha256
 from importlib import resources
 
 from starlette.exceptions import HTTPException
@@ -27,9 +26,9 @@ def _assets() -> dict[str, Page]:
 
 @cache
 def asset_path(name: str) -> str:
-    """Where a file is served, below the console's path."""
+    """Where a file is served, below the console's path; its tag, in quotes, is its digest."""
     stem, _, ending = name.rpartition(".")
-    return f"/static/{stem}-{sha256(_assets()[name].body).hexdigest()[:16]}.{ending}"
+    return f"/static/{stem}-{_assets()[name].tag[1:17]}.{ending}"
 
 
 async def get_asset(request: Request) -> Response:

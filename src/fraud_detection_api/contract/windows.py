@@ -1,7 +1,7 @@
 """Features over what an entity did before: their declaration, and the keys that only they need."""
 
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -31,6 +31,7 @@ FOREVER = 2**62
 """The microseconds of an unlimited window: longer than any time between two events."""
 
 
+@lru_cache
 def microseconds(duration: str) -> int:
     """The microseconds of a duration as a contract writes it: a whole number of s, m, h, d or w; or FOREVER.
 

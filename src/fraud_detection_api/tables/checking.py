@@ -251,6 +251,12 @@ def _found(problem: str, mask: NDArray[np.bool_], first_row: int) -> dict[str, N
     return {problem: rows + first_row} if rows.size else {}
 
 
+def add_rows(problems: dict[str, NDArray[np.int64]], bad_rows: Mapping[str, NDArray[np.int64]]) -> None:
+    """Add the bad rows of a piece of a table to those of the pieces before it, by problem."""
+    for problem, rows in bad_rows.items():
+        problems[problem] = np.append(problems.get(problem, rows[:0]), rows)
+
+
 def problem_texts(bad_rows: Mapping[str, NDArray[np.int64]]) -> list[str]:
     """A line for each problem, with the count of its rows and the first of them, if there are any.
 

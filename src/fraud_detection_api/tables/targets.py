@@ -71,15 +71,15 @@ class TargetLevels:
                     levels.setdefault(level, row)
         self.rows, self.frauds = self.rows + len(column), self.frauds + int(fraud.sum())
 
-    def problem(self) -> str | None:
+    def problems(self) -> list[str]:
         """What is wrong where there are more than two values, or two and none is the positive one."""
         name, count = self.contract.target.name, len(self._levels)
         if count > 2:
             number = f"more than {MOST_LEVELS:,}" if count > MOST_LEVELS else f"{count}"
             third = f"row {sorted(self._levels.values())[2]} has the third"
             fix = "leave out rows whose outcome is not known yet, and write the rest as two values"
-            return f"target {name} has {number} different values and must have two: {third}; {fix}"
-        return self.single_class("no row") if count == 2 and not self.positive else None
+            return [f"target {name} has {number} different values and must have two: {third}; {fix}"]
+        return [self.single_class("no row")] if count == 2 and not self.positive else []
 
     def warning(self) -> str | None:
         """What to say where no row means fraud, though some rows say what they are. That may be true."""

@@ -129,12 +129,11 @@ class HistoryClient:
 
     def stored(self, requests: Iterable[tuple[Contract, StoredRequest]]) -> None:
         for contract, request in requests:
-            if contract.history:
-                stored = self._stored[contract.content_digest]
-                for each in request.decisions:
-                    stored.append(JustStored(uuid_bytes(each.decision_id), each.decided_at, each.entity, each.record))
-                if len(stored) > MOST_STORED:
-                    stored.clear()
+            stored = self._stored[contract.content_digest]
+            for each in request.decisions:
+                stored.append(JustStored(uuid_bytes(each.decision_id), each.decided_at, each.entity, each.record))
+            if len(stored) > MOST_STORED:
+                stored.clear()
 
     def _serve(self, contract: Contract) -> None:
         self._contracts.pop(contract.content_digest, None)

@@ -90,9 +90,8 @@ class SqliteDatabase:
     @contextmanager
     def asking(self) -> Iterator[Session]:
         # one check, afterwards: what was read of a lost file is dropped
-        with self.failures(), self._connections.lease(self._connections.idle() or self._open()) as connection:
+        with self.failures(), self._checked_afterwards() as connection:
             yield _Session(connection)
-            self._require_files(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -141,8 +140,13 @@ class SqliteDatabase:
 
     @contextmanager
     def _leased(self) -> Iterator[_Connection]:
-        with self._connections.lease(self._connections.idle() or self._open()) as connection:
+        with self._checked_afterwards() as connection:
             self._require_files(connection)
+            yield connection
+
+    @contextmanager
+    def _checked_afterwards(self) -> Iterator[_Connection]:
+        with self._connections.lease(self._connections.idle() or self._open()) as connection:
             yield connection
             # SQLite continues to write to deleted files; so check before anything is reported as stored
             self._require_files(connection)

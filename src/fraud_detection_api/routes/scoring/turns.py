@@ -250,8 +250,8 @@ class Turn:
         """Tell the history what was stored. What only the journal has is among it, and does no harm."""
         stored = [each for each, result in zip(finished, results, strict=True) if result is None]
         decided = [(each.request.deployment.contract, each.sealed) for each in stored]
-        if any(contract.history for contract, _ in decided):
-            history.stored(decided)
+        if told := [each for each in decided if each[0].history]:
+            history.stored(told)
 
     def _count(self, answer: Answer) -> None:
         """Count an answer's decisions here, one answer right after another, for the reason that there are turns."""

@@ -53,7 +53,7 @@ class EntityHistory(Protocol):
         """
 
     def stored(self, requests: Iterable[tuple[Contract, StoredRequest]]) -> None:
-        """Requests of these contracts were stored, so that the next question need not have their records read."""
+        """Requests of these contracts with history were stored: the next question need not have their records read."""
 
 
 class Entities(Protocol):

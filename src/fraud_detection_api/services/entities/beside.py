@@ -14,7 +14,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.event import event_contract
 from fraud_detection_api.errors import InvalidDataset, NoHistory
 from fraud_detection_api.services.entities.of_file import CHUNK_ROWS, history_of
-from fraud_detection_api.tables.checking import check_table, folded_columns, problem_texts, untimed_rows
+from fraud_detection_api.tables.checking import add_rows, check_table, folded_columns, problem_texts, untimed_rows
 from fraud_detection_api.tables.files import reading, require_rows, require_suffix, scan_file, write_frames
 from fraud_detection_api.tables.targets import TargetLevels, is_positive, target_column
 from fraud_detection_api.tables.whole_files import written_whole
@@ -68,17 +68,15 @@ class HistoryWriter:
         levels, known, done = TargetLevels(contract), list[NDArray[np.bool_]](), 0
         for frame in scan.select(wanted).collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
             bad_rows = check_table(frame.with_columns(absent), contract, first_row=done + 1).bad_rows
-            for problem, bad in (bad_rows | untimed_rows(frame, contract, first_row=done + 1)).items():
-                problems[problem] = np.append(problems.get(problem, bad[:0]), bad)
+            add_rows(problems, bad_rows | untimed_rows(frame, contract, first_row=done + 1))
             if contract.target.name in present:
                 said = target_column(frame[contract.target.name], contract)
                 levels.add(said)
                 known.append(is_positive(said, contract))
             done += frame.height
             self.on_progress(done / rows / 3)
-        of_target = levels.problem()
-        if problems or of_target:
-            raise InvalidDataset(str(source), [*problem_texts(problems), *([of_target] if of_target else [])])
+        if found := [*problem_texts(problems), *levels.problems()]:
+            raise InvalidDataset(str(source), found)
         require_rows(source, done, rows, self.separator)
         return np.concatenate(known) if known else None
 

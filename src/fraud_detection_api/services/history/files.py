@@ -19,6 +19,7 @@ from fraud_detection_api.field_texts import STORABLE
 from fraud_detection_api.services.history.events import EventService, EventsRecorded
 from fraud_detection_api.tables.checking import (
     TableCheck,
+    add_rows,
     check_table,
     identifier_rows,
     missing_column,
@@ -87,14 +88,12 @@ class EventLoader:
         problems: dict[str, NDArray[np.int64]] = {}
         levels = TargetLevels(self.contract)
         for first, frame in self._batches(scan, reader, source):
-            for problem, bad in reader.check(frame, first).bad_rows.items():
-                problems[problem] = np.append(problems.get(problem, bad[:0]), bad)
+            add_rows(problems, reader.check(frame, first).bad_rows)
             if (said := reader.target(frame)) is not None:
                 levels.add(said)
             self.on_progress((first + frame.height) / rows / 2)
-        of_target = levels.problem()
-        if problems or of_target:
-            raise InvalidDataset(str(source), [*problem_texts(problems), *([of_target] if of_target else [])])
+        if found := [*problem_texts(problems), *levels.problems()]:
+            raise InvalidDataset(str(source), found)
         recorded = repeated = 0
         for done in self._recorded(self._transactions(scan, reader, source)):
             recorded, repeated = recorded + len(done.recorded), repeated + done.repeated

@@ -21,7 +21,7 @@ from fraud_detection_api.decision.label import (
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.field_texts import STORABLE
 from fraud_detection_api.services.labels.recording import LabelService
-from fraud_detection_api.tables.checking import problem_texts
+from fraud_detection_api.tables.checking import add_rows, problem_texts
 from fraud_detection_api.tables.files import reading, require_rows, scan_file
 from fraud_detection_api.tables.reading import read_column, read_ids
 
@@ -189,7 +189,7 @@ class _Problems:
     def add(self, problem: str, mask: NDArray[np.bool_]) -> None:
         if mask.any():
             found = np.flatnonzero(mask) + self.first_row
-            self.rows[problem] = np.append(self.rows.get(problem, found[:0]), found)
+            add_rows(self.rows, {problem: found})
 
     def read(self, frame: pl.DataFrame, name: str, dtype: str, must: str, *, required: bool) -> NDArray[np.float64]:
         column, unreadable, missing = read_column(frame[name], dtype)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
 from fraud_detection_api.services.entities.of_file import history_of
 from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.tables.checking import (
+    add_rows,
     check_table,
     constraint_problem,
     folded_columns,
@@ -156,8 +157,8 @@ class _Reader:
     def add(self, frame: pl.DataFrame) -> None:
         """Add the next rows."""
         check = check_table(frame, self.contract, first_row=self.done + 1)
-        for problem, rows in [*check.bad_rows.items(), *self._untimed(frame)]:
-            self.problems[problem] = np.append(self.problems.get(problem, rows[:0]), rows)
+        add_rows(self.problems, check.bad_rows)
+        add_rows(self.problems, dict(self._untimed(frame)))
         if not self.problems:
             piece = slice(self.done, self.done + frame.height)
             own = {name: column[piece] for name, column in self.history.items()}
@@ -252,8 +253,8 @@ def _target_problems(series: pl.Series, contract: Contract, *, trains: bool) -> 
     levels = TargetLevels(contract)
     for piece in series.to_frame().iter_slices(CHUNK_ROWS):
         levels.add(piece.to_series())
-    if (problem := levels.problem()) is not None:
-        problems.append(problem)
+    if of_levels := levels.problems():
+        problems += of_levels
     elif trains and levels.frauds in (0, levels.rows):
         problems.append(levels.single_class("every row" if levels.frauds else "no row"))
     return problems
