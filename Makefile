@@ -21,7 +21,7 @@ pytest := PYTHONDONTWRITEBYTECODE= $(venv)/bin/pytest -n $(PYTEST_WORKERS) --dis
 install := $(PYTHON) requirements/install.py $(venv)
 development_groups := test,lint,notebook,jupyter,tracking
 # without `kuberay`, which only containers need, and `train-gpu`, which replaces `train`
-development_extras := cloud delta mlflow postgres ray tracing train
+development_extras := cloud delta mlflow postgres ray sso tracing train
 
 .PHONY: help setup serve test coverage check drills test-crash test-swap soak lint audit sbom docs docs-site dashboards lock requirements clean \
   bench-quality bench-serving bench-store bench-history

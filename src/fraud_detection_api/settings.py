@@ -254,6 +254,34 @@ class Settings(BaseModel):
         description="IP addresses and networks of proxies, separated by commas, whose header `X-Forwarded-Prefix` names "
         "that path instead (docs/how-to/run.md). If unset, the header is ignored.",
     )
+    console_url: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="Address of the console as browsers know it, such as `https://fraud.bank.example/console`; needed for "
+        "FRAUD_OIDC_ISSUER, whose answers lead there.",
+    )
+    oidc_issuer: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="Provider of identities that signs people in to the console by OpenID Connect, such as "
+        "`https://id.bank.example/realms/fraud` (docs/how-to/console.md). If unset, accounts have passwords.",
+    )
+    oidc_client_id: str = Field("", description="The identifier of this server at the provider.")
+    oidc_client_secret: str = Field(
+        "", repr=False, description="The secret of this server at the provider, if it has one."
+    )
+    oidc_client_secret_file: Path | None = Field(
+        None, description="File with FRAUD_OIDC_CLIENT_SECRET instead (a mounted secret)."
+    )
+    oidc_name_claim: Annotated[str, Field(min_length=1)] = Field(
+        "preferred_username", description="Claim that names a person in the console."
+    )
+    oidc_roles_claim: Annotated[str, Field(min_length=1)] = Field(
+        "roles", description="Claim that lists a person's roles or groups; `realm_access.roles` is one within another."
+    )
+    oidc_roles: str = Field(
+        "",
+        description="Which of these words stand for which role: `analyst=fraud-team, lead=fraud-leads, admin=it`, with the "
+        "roles `admin`, `lead`, `analyst`, `auditor` and `monitor`. If unset, the roles' own names do.",
+    )
     allow_anonymous: bool = Field(
         default=False, description="Allow an address that other machines can reach without keys."
     )

@@ -46,6 +46,31 @@ def test_a_name_has_one_account_and_a_second_leaves_no_trace(inhabited):
     assert len(inhabited.trail(limit=10)) == 2
 
 
+def test_a_subject_of_a_provider_has_one_account_with_its_last_role(inhabited):
+    lena = Account("lena", "analyst", False, 3_000, from_provider=True)
+    assert inhabited.admit(lena, "issuer 7", line(about="lena", at=3_000)) == lena
+    assert inhabited.find("lena") is None  # no password opens it
+    assert not inhabited.change_password("lena", "a hash", line("password_changed", "lena"))
+    promoted = lena._replace(name="lena.k", role="admin", created_at=9_000)
+    assert inhabited.admit(promoted, "issuer 7", line(about="lena.k", at=9_000)) == lena._replace(role="admin")
+    assert inhabited.admit(promoted, "issuer 7", line(about="lena.k", at=9_500)) == lena._replace(role="admin")
+    assert inhabited.accounts() == [lena._replace(role="admin"), MIRA, OMAR]
+    assert [(each.at, each.what, each.about) for each in inhabited.trail(limit=2)] == [
+        (9_000, "role_changed", "lena"),
+        (3_000, "account_added", "lena"),
+    ]
+
+
+def test_a_subject_gets_no_name_that_somebody_else_has(inhabited):
+    taken = MIRA._replace(role="admin", from_provider=True)
+    assert inhabited.admit(taken, "issuer 7", line()) is None
+    assert inhabited.find("mira") == (MIRA, "hash of mira")
+    lena = Account("lena", "analyst", False, 3_000, from_provider=True)
+    assert inhabited.admit(lena, "issuer 7", line(about="lena")) == lena
+    assert inhabited.admit(lena._replace(role="admin"), "issuer 8", line(about="lena")) is None
+    assert len(inhabited.trail(limit=10)) == 3
+
+
 def test_another_password_ends_the_sessions_of_its_account_alone(inhabited):
     inhabited.open_session(TOKEN, line("signed_in", "mira"), opened_since=0)
     inhabited.open_session(OTHER_TOKEN, line("signed_in", "omar"), opened_since=0)

@@ -34,7 +34,8 @@ class Served:
             container.store.migrate()
             store = SqlAccountStore(database)
             self.accounts = LocalAccounts(store, Throttle(of_name=3), lambda: self.now[0])
-            people = People(self.accounts, Sessions(store, wall_clock=lambda: self.now[0]))
+            sessions, provider = Sessions(store, wall_clock=lambda: self.now[0]), container.people.provider
+            people = People(self.accounts, sessions, provider)
             container = dataclasses.replace(container, people=people)
         self.app = create_app(configured, container=container)
 

@@ -69,6 +69,14 @@ EVERY_SETTING = {
     "FRAUD_API_KEYS": ("score:abc", "score:abc"),
     "FRAUD_API_KEYS_FILE": ("/run/secrets/keys", Path("/run/secrets/keys")),
     "FRAUD_ALLOWED_HOSTS": ("a.example,*.b.example", "a.example,*.b.example"),
+    "FRAUD_CONSOLE_URL": ("https://fraud.example/console", "https://fraud.example/console"),
+    "FRAUD_OIDC_ISSUER": ("https://id.example", "https://id.example"),
+    "FRAUD_OIDC_CLIENT_ID": ("console", "console"),
+    "FRAUD_OIDC_CLIENT_SECRET": ("a secret", "a secret"),
+    "FRAUD_OIDC_CLIENT_SECRET_FILE": ("/run/secrets/oidc", Path("/run/secrets/oidc")),
+    "FRAUD_OIDC_NAME_CLAIM": ("email", "email"),
+    "FRAUD_OIDC_ROLES_CLAIM": ("groups", "groups"),
+    "FRAUD_OIDC_ROLES": ("analyst=fraud", "analyst=fraud"),
     "FRAUD_ALLOW_ANONYMOUS": ("true", True),
 }
 

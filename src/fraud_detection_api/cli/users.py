@@ -50,8 +50,17 @@ def list_accounts(store: Store = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json([{**each._asdict(), "created_at": utc_text(each.created_at)} for each in found])
     else:
-        rows = [(each.name, each.role, "yes" if each.is_lead else "", utc_text(each.created_at)) for each in found]
-        print_table(("name", "role", "lead", "since"), rows)
+        rows = [
+            (
+                each.name,
+                each.role,
+                "yes" if each.is_lead else "",
+                "provider" if each.from_provider else "password",
+                utc_text(each.created_at),
+            )
+            for each in found
+        ]
+        print_table(("name", "role", "lead", "by", "since"), rows)
 
 
 @app.command(epilog="Example: `fraud users remove mira`")

@@ -7,6 +7,7 @@ from fraud_detection_api.services.accounts.account_store import ROLES, ConsoleRo
 
 PATH = "/console"
 SIGN_IN, SIGN_OUT = f"{PATH}/sign-in", f"{PATH}/sign-out"
+TO_PROVIDER, FROM_PROVIDER = f"{SIGN_IN}/provider", f"{SIGN_IN}/return"
 
 Allowed: TypeAlias = frozenset[ConsoleRole] | None
 """The roles that may; None where nobody need be signed in."""
@@ -18,6 +19,8 @@ ACCESS: Mapping[tuple[str, str], Allowed] = {
     ("GET", PATH): EVERY_ROLE,
     ("GET", SIGN_IN): EVERYBODY,
     ("POST", SIGN_IN): EVERYBODY,
+    ("GET", TO_PROVIDER): EVERYBODY,
+    ("GET", FROM_PROVIDER): EVERYBODY,
     ("POST", SIGN_OUT): EVERY_ROLE,
     ("GET", f"{PATH}/{{path:path}}"): EVERY_ROLE,
     ("POST", f"{PATH}/{{path:path}}"): EVERY_ROLE,

@@ -9,6 +9,7 @@ from fraud_detection_api import errors
 from fraud_detection_api.console.forms import StaleForm
 from fraud_detection_api.console.frame import Page, render
 from fraud_detection_api.console.visitors import Visitor
+from fraud_detection_api.services.accounts.refusals import ProviderUnavailable
 from fraud_detection_api.services.admission.shares import RETRY_AFTER_SECONDS
 from fraud_detection_api.telemetry import log_event
 
@@ -41,6 +42,7 @@ _STATUSES: dict[type[errors.FraudError], int] = {
     errors.StoreUnavailable: 503,
     errors.RegistryUnavailable: 503,
     errors.NoStore: 503,
+    ProviderUnavailable: 503,
 }
 
 _TEXTS = {403: "forbidden", 404: "not_found", 409: "conflict", 429: "busy", 503: "unavailable", 500: "unexpected"}

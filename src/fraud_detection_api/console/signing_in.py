@@ -1,15 +1,18 @@
 """Signing in and out."""
 
+import logging
 import re
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
-from fraud_detection_api.console.access import PATH, SIGN_IN, SIGN_OUT
+from fraud_detection_api.console.access import FROM_PROVIDER, PATH, SIGN_IN, SIGN_OUT, TO_PROVIDER
+from fraud_detection_api.console.failures import UnknownPage
 from fraud_detection_api.console.frame import Page, render
 from fraud_detection_api.console.route import ConsoleRoute, came_by_tls, redirect
 from fraud_detection_api.console.visitors import (
+    ATTEMPT_COOKIE,
     FORM_COOKIE,
     SESSION_COOKIE,
     Console,
@@ -17,10 +20,20 @@ from fraud_detection_api.console.visitors import (
     delete_cookie,
     set_cookie,
 )
+from fraud_detection_api.console.words import say
+from fraud_detection_api.container.accounts import People
 from fraud_detection_api.routes.protocol.dependencies import service_of
-from fraud_detection_api.services.accounts.refusals import SignInRefused, SignInThrottled
+from fraud_detection_api.services.accounts.account_store import Account
+from fraud_detection_api.services.accounts.provider import ProviderAccounts
+from fraud_detection_api.services.accounts.refusals import ProviderRefused, SignInRefused, SignInThrottled
+from fraud_detection_api.services.accounts.sessions import new_token
+from fraud_detection_api.telemetry import log_event
 
 router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
+
+_ATTEMPT_SECONDS = 600
+_BETWEEN = "~"
+"""Between the secret of an attempt and the page that was asked for, which the provider need not know."""
 
 PAGE = Page("sign_in.html", "sign_in", SIGN_IN)
 
@@ -28,12 +41,17 @@ _OWN_PAGE = re.compile(r"/console(?:/[\w.~-]+)*(?:\?[\w.~%=&+,:-]*)?", re.ASCII)
 
 
 class SignInView(NamedTuple):
-    """What the form shows: after a failure the name again, where to go afterwards, and how long to wait if many failed."""
+    """What the page shows: after a failure the name again, where to go afterwards, and how long to wait if many failed.
+
+    With a provider of identities, its name instead of a form; `refused_by_provider` is the text of why nobody came in.
+    """
 
     name: str = ""
     next: str = PATH
     was_refused: bool = False
     wait_minutes: int = 0
+    provider: str = ""
+    refused_by_provider: str = ""
 
 
 @router.get(SIGN_IN)
@@ -43,39 +61,87 @@ def get_sign_in(request: Request) -> Response:
     target = own_page(request.query_params.get("next", ""))
     if visitor.state != "signed_out":
         return redirect(visitor.prefix + target)
-    return render(PAGE, visitor, SignInView(next=target))
+    provider = _people(request).provider
+    return render(PAGE, visitor, SignInView(next=target, provider="" if provider is None else provider.name))
 
 
 @router.post(SIGN_IN)
 def post_sign_in(request: Request) -> Response:
     """Open a session with a new token, whatever cookies the browser had."""
-    visitor, people, form = request.state.visitor, service_of(request, Console).people, request.state.form
-    assert people is not None, "without a store there is another page"
+    visitor, people, form = request.state.visitor, _people(request), request.state.form
+    if people.provider is not None:
+        raise UnknownPage(say("sign_in.no_passwords"))
     name, target = form.get("name", "").strip().lower(), own_page(form.get("next", ""))
     try:
-        account = people.sign_in.sign_in(name, form.get("password", ""), _address(request))
+        account = people.accounts.sign_in(name, form.get("password", ""), _address(request))
     except SignInRefused:
         return render(PAGE, visitor, SignInView(name, target, was_refused=True), status=403)
     except SignInThrottled as error:
         minutes, headers = -(-error.retry_after_seconds // 60), {"Retry-After": str(error.retry_after_seconds)}
         return render(PAGE, visitor, SignInView(name, target, wait_minutes=minutes), status=429, headers=headers)
-    if visitor.account is not None:
-        people.sessions.end(visitor.secret, visitor.account)
-    response = redirect(visitor.prefix + target)
-    set_cookie(response, SESSION_COOKIE, people.sessions.open(account), visitor, secure=came_by_tls(request))
-    delete_cookie(response, FORM_COOKIE, visitor)
+    return _signed_in(request, account, target)
+
+
+@router.get(TO_PROVIDER)
+def get_provider(request: Request) -> Response:
+    """Lead the browser to the provider, with a secret that it has to come back with."""
+    visitor, token = request.state.visitor, new_token()
+    response = redirect(_provider(request).start(token))
+    kept = f"{token}{_BETWEEN}{own_page(request.query_params.get('next', ''))}"
+    set_cookie(response, ATTEMPT_COOKIE, kept, visitor, secure=came_by_tls(request), seconds=_ATTEMPT_SECONDS)
+    return response
+
+
+@router.get(FROM_PROVIDER)
+def get_return(request: Request) -> Response:
+    """Open a session for whoever comes back from the provider."""
+    visitor, provider = request.state.visitor, _provider(request)
+    token, _, target = request.cookies.get(ATTEMPT_COOKIE, "").partition(_BETWEEN)
+    try:
+        account = provider.finish(token, dict(request.query_params))
+        response = _signed_in(request, account, own_page(target))
+    except ProviderRefused as error:
+        log_event("sign_in_refused", level=logging.WARNING, why=error.why, reason=error.detail)
+        view = SignInView(next=own_page(target), provider=provider.name, refused_by_provider=f"sign_in.{error.why}")
+        response = render(PAGE, visitor, view, status=403)
+    delete_cookie(response, ATTEMPT_COOKIE, visitor)
     return response
 
 
 @router.post(SIGN_OUT)
 def post_sign_out(request: Request) -> Response:
-    """End the session, here and in the store."""
-    visitor, people = request.state.visitor, service_of(request, Console).people
-    if visitor.account is not None and people is not None:
-        people.sessions.end(visitor.secret, visitor.account)
+    """End the session, here and in the store. One at the provider goes on."""
+    visitor = request.state.visitor
+    if visitor.account is not None:
+        _people(request).sessions.end(visitor.secret, visitor.account)
     response = redirect(f"{visitor.prefix}{SIGN_IN}")
     delete_cookie(response, SESSION_COOKIE, visitor)
     return response
+
+
+def _signed_in(request: Request, account: Account, target: str) -> Response:
+    """A new session in the browser, on the way to a page."""
+    visitor, sessions = request.state.visitor, _people(request).sessions
+    if visitor.account is not None:
+        sessions.end(visitor.secret, visitor.account)
+    response = redirect(visitor.prefix + target)
+    set_cookie(response, SESSION_COOKIE, sessions.open(account), visitor, secure=came_by_tls(request))
+    delete_cookie(response, FORM_COOKIE, visitor)
+    return response
+
+
+def _people(request: Request) -> People:
+    people = service_of(request, Console).people
+    assert people is not None, "without a store there is another page"
+    return people
+
+
+def _provider(request: Request) -> ProviderAccounts:
+    """Raises UnknownPage."""
+    provider = _people(request).provider
+    if provider is None:
+        raise UnknownPage(say("sign_in.no_provider"))
+    return provider
 
 
 def own_page(address: str) -> str:

@@ -12,7 +12,7 @@ from fraud_detection_api.routes.protocol.prefix import PublicPrefix
 from fraud_detection_api.services.accounts.account_store import Account
 from fraud_detection_api.services.accounts.sessions import form_token, new_token
 
-SESSION_COOKIE, FORM_COOKIE = "fraud_session", "fraud_form"
+SESSION_COOKIE, FORM_COOKIE, ATTEMPT_COOKIE = "fraud_session", "fraud_form", "fraud_sign_in"
 
 State = Literal["signed_in", "signed_out", "open", "no_accounts", "no_store"]
 """`open`: nobody has an account, and only this machine reaches the server. `no_accounts`: nobody can sign in yet."""
@@ -61,14 +61,18 @@ class Console:
     def _state(self) -> State:
         if self.people is None:
             return "no_store"
-        if self.people.sign_in.has_accounts():
+        if self.people.must_sign_in():
             return "signed_out"
         return "open" if self.is_open else "no_accounts"
 
 
-def set_cookie(response: Response, name: str, secret: str, visitor: Visitor, *, secure: bool) -> None:
-    """Give the browser a secret that no script reads and no other site sends along with a form."""
-    response.set_cookie(name, secret, path=f"{visitor.prefix}{PATH}", secure=secure, httponly=True, samesite="lax")
+def set_cookie(
+    response: Response, name: str, secret: str, visitor: Visitor, *, secure: bool, seconds: int | None = None
+) -> None:
+    """Give the browser a secret that no script reads and no other site sends with a form; for so long, or until it ends."""
+    response.set_cookie(
+        name, secret, seconds, path=f"{visitor.prefix}{PATH}", secure=secure, httponly=True, samesite="lax"
+    )
 
 
 def delete_cookie(response: Response, name: str, visitor: Visitor) -> None:

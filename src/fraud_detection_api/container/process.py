@@ -95,7 +95,7 @@ def build_container(
     lookups = PatientThreads(timeout_seconds=settings.store_timeout_seconds)
     if store is None and (database := build_database(settings)) is not None:
         store, labels, observations = stores_in(database, settings)
-        events, people = event_store_in(database), people_in(database, lookups)
+        events, people = event_store_in(database), people_in(database, lookups, settings)
         log = partial(arrivals_in, database, lookups)
         profiled = ProfileStores(patient(store, lookups), patient(labels, lookups), patient(events, lookups), log)
         upkeep = build_upkeep(settings, lookups)

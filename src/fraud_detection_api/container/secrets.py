@@ -56,6 +56,11 @@ def build_recorder(settings: Settings) -> Recorder:
     return Recorder(hashlib.sha512(seal).digest() if seal else b"", pseudonym or None)
 
 
+def client_secret(settings: Settings) -> str:
+    """What this server proves itself with at the provider of identities; empty where it has none. Raises InvalidSetting."""
+    return _secret(settings.oidc_client_secret, settings.oidc_client_secret_file, "FRAUD_OIDC_CLIENT_SECRET")[1].strip()
+
+
 def _key(text: str, path: Path | None, name: str) -> bytes:
     """A key from its setting or its file; b"" where neither is set."""
     name, key = _secret(text, path, name)

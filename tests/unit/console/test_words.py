@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from fraud_detection_api.console import words
 from fraud_detection_api.console.frame import NAVIGATION
 from fraud_detection_api.policy.outcomes import OUTCOMES
+from fraud_detection_api.services.accounts.refusals import ProviderReason
 
 FOLDER = Path(words.__file__).parent
 TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
@@ -24,6 +26,7 @@ def test_a_template_has_no_text_of_its_own(template):
 def test_every_text_is_used():
     by_name = {f"{page.texts}.title" for page in NAVIGATION} | {f"outcome.{each}" for each in OUTCOMES}
     by_name |= {key for key in words.catalogue() if key.endswith(".title") or key.startswith("history.")}
+    by_name |= {f"sign_in.{why}" for why in get_args(ProviderReason)}
     assert [key for key in words.catalogue() if key not in by_name and f'"{key}"' not in SOURCE] == []
 
 

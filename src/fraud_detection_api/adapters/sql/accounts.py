@@ -6,11 +6,16 @@ from fraud_detection_api.adapters.sql.database import Database, Row, Session
 from fraud_detection_api.services.accounts import account_store
 from fraud_detection_api.services.accounts.account_store import Account, Attempts, AuditLine
 
-_ACCOUNT = "accounts.name, accounts.role, accounts.is_lead, accounts.created_at"
+_ACCOUNT = "accounts.name, accounts.role, accounts.is_lead, accounts.created_at, accounts.subject IS NOT NULL"
+_COLUMNS = len(Account._fields)
 _SELECT = f"SELECT {_ACCOUNT}, password_hash FROM accounts"  # noqa: S608 names of columns
 
 _ADD = """
 INSERT INTO accounts (name, role, is_lead, created_at, password_hash) VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"""
+
+_ADMIT = """
+INSERT INTO accounts (name, role, is_lead, created_at, password_hash, subject) VALUES (?, ?, ?, ?, '', ?)
+ON CONFLICT DO NOTHING"""
 
 # one statement, so that attempts in other processes are counted together
 _ATTEMPT = """
@@ -48,6 +53,21 @@ class SqlAccountStore:
         with self._database.writing() as session:
             return _audited(session, session.change(_ADD, row), line)
 
+    def admit(self, account: Account, subject: str, line: AuditLine) -> Account | None:
+        of_subject = f"{_SELECT} WHERE accounts.subject = ?"
+        with self._database.writing() as session:
+            row = (account.name, account.role, int(account.is_lead), account.created_at, subject)
+            _audited(session, session.change(_ADMIT, row), line)
+            rows = session.rows(of_subject, (subject,))
+            if not rows:
+                return None
+            known = _account(rows[0])
+            if (known.role, known.is_lead) != (account.role, account.is_lead):
+                changed = (account.role, int(account.is_lead), subject)
+                session.change("UPDATE accounts SET role = ?, is_lead = ? WHERE subject = ?", changed)
+                session.change(_AUDIT, line._replace(what="role_changed", about=known.name))
+            return known._replace(role=account.role, is_lead=account.is_lead)
+
     def remove(self, name: str, line: AuditLine) -> bool:
         with self._database.writing() as session:
             _end_all(session, name)
@@ -56,12 +76,12 @@ class SqlAccountStore:
     def change_password(self, name: str, password_hash: str, line: AuditLine) -> bool:
         with self._database.writing() as session:
             _end_all(session, name)
-            changed = session.change("UPDATE accounts SET password_hash = ? WHERE name = ?", (password_hash, name))
-            return _audited(session, changed, line)
+            change = "UPDATE accounts SET password_hash = ? WHERE name = ? AND subject IS NULL"
+            return _audited(session, session.change(change, (password_hash, name)), line)
 
     def find(self, name: str) -> tuple[Account, str] | None:
         with self._database.asking() as session:
-            rows = session.rows(f"{_SELECT} WHERE accounts.name = ?", (name,))
+            rows = session.rows(f"{_SELECT} WHERE accounts.name = ? AND accounts.subject IS NULL", (name,))
         return (_account(rows[0]), str(rows[0][-1])) if rows else None
 
     def attempt(self, subject: bytes, at: int, *, since: int) -> Attempts:
@@ -114,5 +134,5 @@ def _audited(session: Session, changed: int, line: AuditLine) -> bool:
 
 
 def _account(row: Sequence[object] | Row) -> Account:
-    name, role, is_lead, created_at = row[:4]
-    return Account(name, role, bool(is_lead), created_at)  # type: ignore[arg-type]
+    name, role, is_lead, created_at, from_provider = row[:_COLUMNS]
+    return Account(name, role, bool(is_lead), created_at, bool(from_provider))  # type: ignore[arg-type]

@@ -94,7 +94,7 @@ class ServiceReader:
             outcomes=outcome_rows(today),
             newest="" if newest is None else moment(newest.decided_at),
             history=_history(deployment, None if newest is None else newest.history is not None),
-            has_accounts=self.people is not None and self.people.sign_in.has_accounts(),
+            has_accounts=self.people is not None and self.people.must_sign_in(),
         )
 
     def _problem(self) -> str:

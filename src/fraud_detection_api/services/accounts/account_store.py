@@ -7,16 +7,22 @@ ConsoleRole = Literal["analyst", "monitor", "auditor", "admin"]
 
 ROLES: tuple[ConsoleRole, ...] = get_args(ConsoleRole)
 
-Deed: TypeAlias = Literal["account_added", "account_removed", "password_changed", "signed_in", "signed_out"]
+Deed: TypeAlias = Literal[
+    "account_added", "account_removed", "password_changed", "role_changed", "signed_in", "signed_out"
+]
 
 
 class Account(NamedTuple):
-    """A person who may sign in. `is_lead` also leads reviewers. `created_at` is milliseconds since 1970."""
+    """A person who may sign in. `is_lead` also leads reviewers. `created_at` is milliseconds since 1970.
+
+    An account `from_provider` has no password here.
+    """
 
     name: str
     role: ConsoleRole
     is_lead: bool
     created_at: int
+    from_provider: bool = False
 
 
 class AuditLine(NamedTuple):
@@ -58,14 +64,20 @@ class AccountStore(Protocol):
     def add(self, account: Account, password_hash: str, line: AuditLine) -> bool:
         """Add an account; False if there is one of that name."""
 
+    def admit(self, account: Account, subject: str, line: AuditLine) -> Account | None:
+        """The account of a provider's subject: as it is, under the name that it has, with this role; a new one otherwise.
+
+        None if somebody else has the name. `line` is written of a new account, and of one with another role.
+        """
+
     def remove(self, name: str, line: AuditLine) -> bool:
         """Remove an account with its sessions; False if there is none of that name."""
 
     def change_password(self, name: str, password_hash: str, line: AuditLine) -> bool:
-        """Set another password and end the account's sessions; False if there is none of that name."""
+        """Set another password and end the account's sessions; False if there is none of that name with a password."""
 
     def find(self, name: str) -> tuple[Account, str] | None:
-        """An account and the hash of its password."""
+        """An account that has a password, and its hash."""
 
     def attempt(self, subject: bytes, at: int, *, since: int) -> Attempts:
         """Count an attempt, for all processes at once. A row of attempts that began before `since` is forgotten."""

@@ -1,6 +1,12 @@
 """Why nobody was signed in, or an account was not changed."""
 
+from typing import Literal, TypeAlias
+
 from fraud_detection_api.errors import FraudError
+
+ProviderReason: TypeAlias = Literal["stale", "denied", "invalid", "no_role", "no_name", "name_taken"]
+"""`stale`: the browser began no such sign-in, or began another since. `denied`: the provider sent nobody. `invalid`: what it
+sent proves nothing. `name_taken`: somebody else here has the name."""
 
 
 class SignInRefused(FraudError):
@@ -34,3 +40,20 @@ class UnknownAccount(FraudError):
 
     def __init__(self) -> None:
         super().__init__("there is no account of that name; `fraud users list` lists the accounts")
+
+
+class ProviderRefused(FraudError):
+    """A provider of identities led somebody here who cannot come in."""
+
+    def __init__(self, why: ProviderReason, detail: str = "") -> None:
+        super().__init__(f"the sign-in was refused: {why}{': ' * bool(detail)}{detail}")
+        self.why, self.detail = why, detail
+
+
+class ProviderUnavailable(FraudError):
+    """The provider of identities does not answer, or not as it has to."""
+
+    neutral = "the provider of identities cannot be used now"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{self.neutral}: {reason}")

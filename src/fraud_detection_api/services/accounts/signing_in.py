@@ -1,10 +1,10 @@
-"""Signs people in. `SignIn` is the port: local accounts are one way, and a provider of identities may be another."""
+"""Signs people in with passwords."""
 
 import hashlib
 import re
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from fraud_detection_api.services.accounts.account_store import Account, AccountStore, AuditLine, ConsoleRole, Deed
 from fraud_detection_api.services.accounts.passwords import hash_of, matches
@@ -16,7 +16,7 @@ from fraud_detection_api.services.accounts.refusals import (
     UnknownAccount,
 )
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,62}")
+NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,62}")
 
 
 class Throttle(NamedTuple):
@@ -30,16 +30,6 @@ class Throttle(NamedTuple):
 THROTTLE = Throttle()
 
 
-class SignIn(Protocol):
-    """Finds out who somebody is."""
-
-    def has_accounts(self) -> bool:
-        """Whether anybody can sign in. Raises StoreUnavailable."""
-
-    def sign_in(self, name: str, password: str, address: str) -> Account:
-        """The account. Raises SignInRefused, SignInThrottled, StoreUnavailable."""
-
-
 class LocalAccounts:
     """Accounts with passwords, in the store. `address` is where a sign-in comes from; empty where that says nothing."""
 
@@ -49,6 +39,7 @@ class LocalAccounts:
         self._store, self._throttle, self._wall_clock = store, throttle, wall_clock
 
     def has_accounts(self) -> bool:
+        """Whether anybody can sign in. Raises StoreUnavailable."""
         return self._store.has_accounts()
 
     def accounts(self) -> list[Account]:
@@ -62,7 +53,7 @@ class LocalAccounts:
     def add(self, name: str, password: str, role: ConsoleRole, *, is_lead: bool, by: str) -> None:
         """Add an account. Raises InvalidAccount, AccountExists, StoreUnavailable."""
         if not NAME.fullmatch(name):
-            rule = "at most 63 lower-case letters, digits, `.`, `_`, `@` and `-`, the first a letter or digit"
+            rule = "at most 63 lower-case letters, digits, `.`, `_`, `@`, `+` and `-`, the first a letter or digit"
             raise InvalidAccount(f"a name has {rule}")
         if is_lead and role != "analyst":
             raise InvalidAccount("only an analyst can lead reviewers")
@@ -82,6 +73,7 @@ class LocalAccounts:
         self._store.forget_attempts(_subject("name", name))
 
     def sign_in(self, name: str, password: str, address: str) -> Account:
+        """The account. Raises SignInRefused, SignInThrottled, StoreUnavailable."""
         of_name = _subject("name", name)
         if address:
             self._count(_subject("address", address), self._throttle.of_address)
