@@ -14,6 +14,7 @@ from fraud_detection_api.container.storage import build_database
 from fraud_detection_api.main import create_app
 from fraud_detection_api.services.accounts.sessions import Sessions
 from fraud_detection_api.services.accounts.signing_in import LocalAccounts, Throttle
+from fraud_detection_api.services.accounts.trail import Trail
 from fraud_detection_api.settings import Settings
 from support.fakes import InMemoryRegistry
 
@@ -34,8 +35,8 @@ class Served:
             container.store.migrate()
             store = SqlAccountStore(database)
             self.accounts = LocalAccounts(store, Throttle(of_name=3), lambda: self.now[0])
-            sessions, provider = Sessions(store, wall_clock=lambda: self.now[0]), container.people.provider
-            people = People(self.accounts, sessions, provider)
+            clock, provider = lambda: self.now[0], container.people.provider
+            people = People(self.accounts, Sessions(store, wall_clock=clock), Trail(store, clock), provider)
             container = dataclasses.replace(container, people=people)
         self.app = create_app(configured, container=container)
 

@@ -54,6 +54,7 @@ def _has(row: StoredDecision, label: Label | None, traits: Traits) -> bool:
         and (traits.max_risk_score is None or 0 <= score <= traits.max_risk_score)
         and (traits.reason is None or traits.reason in codes)
         and (traits.warning is None or f'"code":"{traits.warning}"' in (row.warnings or ""))
+        and all(f"{each}," in (row.record or "") or f"{each}}}" in (row.record or "") for each in traits.members)
     )
 
 

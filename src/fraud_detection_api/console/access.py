@@ -9,11 +9,21 @@ PATH = "/console"
 SIGN_IN, SIGN_OUT = f"{PATH}/sign-in", f"{PATH}/sign-out"
 TO_PROVIDER, FROM_PROVIDER = f"{SIGN_IN}/provider", f"{SIGN_IN}/return"
 
+DECISIONS, DECISIONS_CSV = f"{PATH}/decisions", f"{PATH}/decisions.csv"
+DECISION = f"{DECISIONS}/{{decision_id}}"
+AUDIT = f"{PATH}/audit"
+
 Allowed: TypeAlias = frozenset[ConsoleRole] | None
 """The roles that may; None where nobody need be signed in."""
 
 EVERYBODY: Allowed = None
 EVERY_ROLE: Allowed = frozenset(ROLES)
+
+SEES_RECORDS: Allowed = frozenset({"analyst", "auditor", "admin"})
+"""Who sees records of customers."""
+
+SEES_TRAIL: Allowed = frozenset({"auditor", "admin"})
+"""Who sees what others did."""
 
 ACCESS: Mapping[tuple[str, str], Allowed] = {
     ("GET", PATH): EVERY_ROLE,
@@ -22,6 +32,10 @@ ACCESS: Mapping[tuple[str, str], Allowed] = {
     ("GET", TO_PROVIDER): EVERYBODY,
     ("GET", FROM_PROVIDER): EVERYBODY,
     ("POST", SIGN_OUT): EVERY_ROLE,
+    ("GET", DECISIONS): SEES_RECORDS,
+    ("GET", DECISIONS_CSV): SEES_RECORDS,
+    ("GET", DECISION): SEES_RECORDS,
+    ("GET", AUDIT): SEES_TRAIL,
     ("GET", f"{PATH}/{{path:path}}"): EVERY_ROLE,
     ("POST", f"{PATH}/{{path:path}}"): EVERY_ROLE,
 }

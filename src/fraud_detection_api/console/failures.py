@@ -32,6 +32,8 @@ _STATUSES: dict[type[errors.FraudError], int] = {
     errors.ForeignOrigin: 403,
     StaleForm: 403,
     UnknownPage: 404,
+    errors.UnknownDecision: 404,
+    errors.InvalidCursor: 400,
     errors.BodyTooSlow: 408,
     errors.AliasMoved: 409,
     errors.BodyTooLarge: 413,

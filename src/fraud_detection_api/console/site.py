@@ -3,13 +3,19 @@
 from fastapi import FastAPI
 
 from fraud_detection_api.console import assets, service, signing_in
+from fraud_detection_api.console.audit import pages as audit
+from fraud_detection_api.console.audit.view import TrailReader
+from fraud_detection_api.console.decisions import pages as decisions
+from fraud_detection_api.console.decisions.export import Exporter
+from fraud_detection_api.console.decisions.search import SearchReader
+from fraud_detection_api.console.decisions.view import DecisionReader
 from fraud_detection_api.console.views.service import ServiceReader
 from fraud_detection_api.console.visitors import Console
 from fraud_detection_api.container.process import Container
 from fraud_detection_api.routes.health import Readiness
 from fraud_detection_api.routes.protocol.prefix import PublicPrefix
 
-ROUTERS = (signing_in.router, service.router, service.unknown)
+ROUTERS = (signing_in.router, service.router, decisions.router, audit.router, service.unknown)
 """The last is of addresses that no page has."""
 
 
@@ -30,4 +36,15 @@ def console_services(container: Container, prefix: PublicPrefix, readiness: Read
     return [
         Console(people, prefix, is_open),
         ServiceReader(readiness, deployment.models, deployment.rollout, container.traffic, people),
+        DecisionReader(
+            container.history,
+            container.labels,
+            container.surroundings,
+            container.shown_models,
+            container.replays,
+            deployment.champion,
+        ),
+        SearchReader(container.history, deployment.champion),
+        Exporter(container.history),
+        TrailReader(people),
     ]

@@ -12,6 +12,7 @@ from fraud_detection_api.services.accounts.account_store import AccountStore
 from fraud_detection_api.services.accounts.provider import ClaimRules, ProviderAccounts, words_of
 from fraud_detection_api.services.accounts.sessions import Sessions
 from fraud_detection_api.services.accounts.signing_in import LocalAccounts
+from fraud_detection_api.services.accounts.trail import Trail
 from fraud_detection_api.services.storage.patience import PatientThreads, patient
 from fraud_detection_api.settings import Settings
 
@@ -21,10 +22,11 @@ RETURN = "sign-in/return"
 
 @dataclass(frozen=True)
 class People:
-    """How people come in, and their sessions: by a `provider` of identities, or with the passwords of `accounts`."""
+    """How people come in, by a `provider` of identities or with passwords, their sessions, and the trail of what they do."""
 
     accounts: LocalAccounts
     sessions: Sessions
+    trail: Trail
     provider: ProviderAccounts | None = None
 
     def must_sign_in(self) -> bool:
@@ -35,7 +37,7 @@ class People:
 def people_in(database: Database, threads: PatientThreads, settings: Settings) -> People:
     """For a server, which waits for the database in `threads`. Raises InvalidSetting, MissingExtra."""
     store = patient(SqlAccountStore(database), threads)
-    return People(LocalAccounts(store), Sessions(store), _provider(settings, store))
+    return People(LocalAccounts(store), Sessions(store), Trail(store), _provider(settings, store))
 
 
 def build_accounts(settings: Settings) -> LocalAccounts:

@@ -33,8 +33,10 @@ from fraud_detection_api.services.entities.profile import EntityProfiles, Profil
 from fraud_detection_api.services.history.events import EventService
 from fraud_detection_api.services.history.lookup import History
 from fraud_detection_api.services.history.replay import Replayer, ReplayService
+from fraud_detection_api.services.history.surroundings import Surroundings
 from fraud_detection_api.services.labels.recording import LabelService
 from fraud_detection_api.services.models.registry import ModelRegistry
+from fraud_detection_api.services.models.shown_models import ShownModels
 from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.reporting.traffic import Traffic
@@ -69,6 +71,8 @@ class Container:
     labels: LabelService
     events: EventService
     history: History
+    surroundings: Surroundings
+    shown_models: ShownModels
     replays: ReplayService
     traffic: Traffic
     people: People | None
@@ -127,6 +131,8 @@ def build_container(
         labels=LabelService(labels, recorder),
         events=EventService(events, recorder),
         history=History(seen, recorder, labels),
+        surroundings=Surroundings(seen, labels, events),
+        shown_models=ShownModels(registry),
         replays=ReplayService(seen, Replayer(StoredModels(registry), recorder)),
         traffic=Traffic(seen),
         people=people,

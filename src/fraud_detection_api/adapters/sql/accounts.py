@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 from fraud_detection_api.adapters.sql.database import Database, Row, Session
 from fraud_detection_api.services.accounts import account_store
-from fraud_detection_api.services.accounts.account_store import Account, Attempts, AuditLine
+from fraud_detection_api.services.accounts.account_store import (
+    Account,
+    Attempts,
+    AuditLine,
+    FoundLines,
+    NumberedLine,
+    TrailFilter,
+)
 
 _ACCOUNT = "accounts.name, accounts.role, accounts.is_lead, accounts.created_at, accounts.subject IS NOT NULL"
 _COLUMNS = len(Account._fields)
@@ -113,6 +120,24 @@ class SqlAccountStore:
             ended = session.change("DELETE FROM console_sessions WHERE token_digest = ?", (digest,))
             if line is not None:
                 _audited(session, ended, line)
+
+    def note(self, line: AuditLine) -> None:
+        with self._database.stating() as session:
+            session.change(_AUDIT, line)
+
+    def search_trail(self, where: TrailFilter, *, limit: int, among: int, before: int | None = None) -> FoundLines:
+        bound = "" if before is None else "WHERE audit_id < ? "
+        first = () if before is None else (before,)
+        candidates = f"SELECT audit_id, at, who, what, about FROM console_audit {bound}ORDER BY audit_id DESC LIMIT ?"  # noqa: S608
+        wanted = {f"{name} = ?": value for name, value in where._asdict().items() if value is not None}
+        condition = f"WHERE {' AND '.join(wanted)} " if wanted else ""
+        statement = f"SELECT * FROM ({candidates}) AS looked {condition}ORDER BY audit_id DESC LIMIT ?"  # noqa: S608
+        with self._database.reading() as session:
+            rows = session.rows(statement, (*first, among, *wanted.values(), limit))
+            # a full page stopped somewhere; otherwise all candidates were looked at, and there may be more
+            last = [] if len(rows) >= limit else session.rows(f"{candidates} OFFSET ?", (*first, 1, among - 1))
+        lines = [NumberedLine(number, AuditLine(*line)) for number, *line in rows]
+        return FoundLines(lines, last[0][0] if last else None)
 
     def trail(self, *, limit: int) -> list[AuditLine]:
         with self._database.asking() as session:

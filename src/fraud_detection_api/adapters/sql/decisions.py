@@ -295,6 +295,10 @@ def _traits(traits: Traits, dialect: Dialect) -> dict[str, tuple[object, ...]]:
     for column, code in (("reasons", traits.reason), ("warnings", traits.warning)):
         if code is not None:  # within a text of the JSON, its quotes would be escaped
             conditions[_HAS_CODE[dialect].format(column)] = (f'"code":"{code}"',)
+    if traits.members:  # what ends them is part of the text, or 17 would be found in 170
+        has = _HAS_CODE[dialect].format("record")
+        parameters = tuple(f"{member}{end}" for member in traits.members for end in ",}")
+        conditions[" AND ".join([f"({has} OR {has})"] * len(traits.members))] = parameters
     return conditions
 
 

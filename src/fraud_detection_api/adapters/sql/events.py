@@ -15,6 +15,7 @@ _ERASE = "UPDATE events SET entity = ?, record = ?, residue = ?, seal = ? WHERE 
 _ABOUT = "WHERE entity || '' IN ({marks}) ORDER BY event_id LIMIT ?"
 _SELECT = f"SELECT {', '.join(_TYPES)} FROM events"  # noqa: S608 names of columns
 _NEWEST = f"{_SELECT} WHERE entity = ? ORDER BY event_id DESC LIMIT ?"
+_NEWEST_BEFORE = f"{_SELECT} WHERE entity = ? AND event_id < ? ORDER BY event_id DESC LIMIT ?"
 
 
 class SqlEventStore:
@@ -27,9 +28,11 @@ class SqlEventStore:
         with self._database.writing() as session:
             return session.insert(_INSERTION, [(uuid_bytes(event[0]), *event[1:]) for event in events])
 
-    def about(self, entity: str, *, limit: int) -> list[StoredEvent]:
+    def about(self, entity: str, *, limit: int, before: str | None = None) -> list[StoredEvent]:
         with self._database.stating() as session:
-            return [_event(row) for row in session.rows(_NEWEST, (entity, limit))]
+            if before is None:
+                return [_event(row) for row in session.rows(_NEWEST, (entity, limit))]
+            return [_event(row) for row in session.rows(_NEWEST_BEFORE, (entity, uuid_bytes(before), limit))]
 
     def find_each(self, event_ids: Sequence[str]) -> list[StoredEvent]:
         with self._database.reading() as session:

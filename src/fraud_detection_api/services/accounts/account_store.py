@@ -8,7 +8,14 @@ ConsoleRole = Literal["analyst", "monitor", "auditor", "admin"]
 ROLES: tuple[ConsoleRole, ...] = get_args(ConsoleRole)
 
 Deed: TypeAlias = Literal[
-    "account_added", "account_removed", "password_changed", "role_changed", "signed_in", "signed_out"
+    "account_added",
+    "account_removed",
+    "password_changed",
+    "role_changed",
+    "signed_in",
+    "signed_out",
+    "viewed_decision",
+    "exported",
 ]
 
 
@@ -32,6 +39,28 @@ class AuditLine(NamedTuple):
     who: str
     what: Deed
     about: str
+
+
+class TrailFilter(NamedTuple):
+    """A condition on lines of the audit trail: all that is not None must hold."""
+
+    who: str | None = None
+    what: Deed | None = None
+    about: str | None = None
+
+
+class NumberedLine(NamedTuple):
+    """A line of the audit trail. Later lines have higher numbers."""
+
+    number: int
+    line: AuditLine
+
+
+class FoundLines(NamedTuple):
+    """Lines of the audit trail, newest first, and the number of the last that was looked at if others may be before it."""
+
+    lines: list[NumberedLine]
+    reached: int | None
 
 
 class Session(NamedTuple):
@@ -97,8 +126,14 @@ class AccountStore(Protocol):
     def end_session(self, digest: bytes, line: AuditLine | None = None) -> None:
         """End a session, by its owner or because it expired."""
 
+    def note(self, line: AuditLine) -> None:
+        """Add a line to the audit trail, about what changes nothing in the store."""
+
     def trail(self, *, limit: int) -> list[AuditLine]:
         """The last lines of the audit trail, newest first."""
+
+    def search_trail(self, where: TrailFilter, *, limit: int, among: int, before: int | None = None) -> FoundLines:
+        """The newest lines that match, of the newest `among` lines before a number, if one is given."""
 
     def close(self) -> None:
         """Release connections."""

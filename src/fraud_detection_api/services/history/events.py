@@ -23,8 +23,11 @@ class EventStore(Protocol):
         Of several with one `external_id`, the first is stored.
         """
 
-    def about(self, entity: str, *, limit: int) -> list[StoredEvent]:
-        """The events recorded last about an entity, as it is stored; the last one first."""
+    def about(self, entity: str, *, limit: int, before: str | None = None) -> list[StoredEvent]:
+        """The events recorded last about an entity, as it is stored; the last one first.
+
+        With the id of an event or decision, those that were recorded before it.
+        """
 
     def find_each(self, event_ids: Sequence[str]) -> list[StoredEvent]:
         """Those of the events that are stored, in no order."""

@@ -1,7 +1,7 @@
 """Replay: recomputes stored decisions, and proves them equal bit for bit or shows how they differ."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -153,16 +153,20 @@ class Replayer:
     def __init__(self, models: StoredModels, recorder: Recorder) -> None:
         self._models, self._recorder = models, recorder
 
-    def run(self) -> "ReplayRun":
-        """Start a run."""
-        return ReplayRun(self._models, self._recorder)
+    def run(self, known: Bundle | None = None) -> "ReplayRun":
+        """Start a run. The registry is not asked for a model that is `known`."""
+
+        def find(version: str, digest: str) -> Bundle | Absent:
+            return known if known is not None and known.digest == digest else self._models.find(version, digest)
+
+        return ReplayRun(find, self._recorder)
 
 
 class ReplayRun:
     """Replays rows, assuming that models do not change meanwhile."""
 
-    def __init__(self, models: StoredModels, recorder: Recorder) -> None:
-        self._model, self._recorder = cache(models.find), recorder
+    def __init__(self, find: Callable[[str, str], Bundle | Absent], recorder: Recorder) -> None:
+        self._model, self._recorder = cache(find), recorder
 
     def replay(self, rows: Sequence[StoredDecision]) -> list[ReplayResult]:
         """A result for each row, in order. Raises RegistryUnavailable."""
@@ -202,4 +206,22 @@ class ReplayService:
         """Raises NoStore, UnknownDecision, StoreUnavailable, RegistryUnavailable."""
         if self._store is None:
             raise NoStore
-        return self._replayer.run().replay([self._store.find(decision_id)])[0]
+        return self.replay_row(self._store.find(decision_id))
+
+    def replay_row(self, row: StoredDecision, known: Bundle | None = None) -> ReplayResult:
+        """The same of a row that was found. The registry is not asked for a model that is `known`.
+
+        Raises RegistryUnavailable.
+        """
+        return self._replayer.run(known).replay([row])[0]
+
+
+def reasons_of(bundle: Bundle, row: StoredDecision) -> str | None:
+    """The reasons of a decision by this model, as JSON, if they were stored or not; None where the record tells none."""
+    try:
+        records = stored_records(bundle.contract, [row])
+        matrix = bundle.engine.assess(columns_from_records(bundle.contract, records)).matrix
+        adverse = np.array([row.outcome != "approve"])
+        return bundle.reasoner.texts(bundle.engine.contributions(matrix), records, matrix, adverse)[0]
+    except UNREADABLE_RECORD:
+        return None

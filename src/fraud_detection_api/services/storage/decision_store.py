@@ -27,7 +27,7 @@ class Traits(NamedTuple):
     """Conditions that no index serves: all that is not None must hold.
 
     `label` is the state by the label in force, `model` the version that decided, `reason` the code of a stored reason and
-    `warning` that of a stored warning.
+    `warning` that of a stored warning. `members` are of the record's JSON, such as `"terminal":17`.
     """
 
     label: LabelState | None = None
@@ -36,6 +36,7 @@ class Traits(NamedTuple):
     max_risk_score: int | None = None
     reason: str | None = None
     warning: str | None = None
+    members: tuple[str, ...] = ()
 
 
 class Searched(NamedTuple):

@@ -1,0 +1,1 @@
+"""The page of a decision, the search for decisions, and their export."""

@@ -1,0 +1,107 @@
+"""What somebody searches for, as the page's address has it."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast, get_args
+from urllib.parse import urlencode
+
+from fraud_detection_api.console.words import say
+from fraud_detection_api.contract.declaration import MAX_TEXT
+from fraud_detection_api.contract.times import parse_since
+from fraud_detection_api.decision.label import LabelState
+from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
+from fraud_detection_api.services.history.lookup import HistoryFilter
+from fraud_detection_api.services.storage.decision_store import Traits
+from fraud_detection_api.telemetry import utc_text
+
+LABEL_STATES: tuple[LabelState, ...] = get_args(LabelState)
+FIELDS = ("entity", "outcome", "label", "min_score", "max_score", "since", "until", "reason", "model")
+"""The names of the form's fields, which are those of the address."""
+
+_SCORE = re.compile("[0-9]{1,4}")
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_MOST_SCORE = 1000
+
+
+class Asked(NamedTuple):
+    """What was asked: the texts of the fields, the filter that follows, and what is wrong with which field."""
+
+    texts: Mapping[str, str]
+    where: HistoryFilter
+    problems: Mapping[str, str]
+
+    @property
+    def address(self) -> str:
+        """The query of the address that asks the same at any time: times that count from now are written out."""
+        times = {"since": self.where.since, "until": self.where.until}
+        written = {name: utc_text(at) for name, at in times.items() if at is not None}
+        return urlencode({name: text for name, text in (dict(self.texts) | written).items() if text})
+
+    @property
+    def about(self) -> str:
+        """The same for the audit trail, which erasures do not reach: without the entity."""
+        texts = {name: text for name, text in self.texts.items() if text and name != "entity"}
+        return urlencode(texts | ({"entity": "given"} if self.texts["entity"] else {}))
+
+
+class _NotValid(ValueError):
+    """A field's text cannot be used."""
+
+
+def asked_of(parameters: Mapping[str, str], now: datetime | None = None) -> Asked:
+    """What the parameters of an address ask. A field that cannot be used has a problem, and counts as empty."""
+    texts = {name: parameters.get(name, "").strip() for name in FIELDS}
+    problems: dict[str, str] = {}
+
+    def read(name: str, parse: Callable[[str], Any]) -> Any:
+        try:
+            return parse(texts[name]) if texts[name] else None
+        except _NotValid as error:
+            problems[name] = str(error)
+            return None
+
+    moment = now or datetime.now(UTC)
+    lowest, highest = read("min_score", _score), read("max_score", _score)
+    traits = Traits(read("label", _label), read("model", _text), lowest, highest, read("reason", _code))
+    since, until = (read(name, lambda text: _moment(text, moment)) for name in ("since", "until"))
+    where = HistoryFilter(read("entity", _text), read("outcome", _outcome), since, until, traits)
+    return Asked(texts, where, problems)
+
+
+def _text(text: str) -> str:
+    if len(text) > MAX_TEXT or "\0" in text:
+        raise _NotValid(say("search.not_text", most=MAX_TEXT))
+    return text
+
+
+def _score(text: str) -> int:
+    if not _SCORE.fullmatch(text) or int(text) > _MOST_SCORE:
+        raise _NotValid(say("search.not_score"))
+    return int(text)
+
+
+def _code(text: str) -> str:
+    if not _CODE.fullmatch(text.upper()):
+        raise _NotValid(say("search.not_code"))
+    return text.upper()
+
+
+def _moment(text: str, now: datetime) -> int:
+    if (at := parse_since(text, now)) is None:
+        raise _NotValid(say("search.not_time"))
+    return at
+
+
+def _outcome(text: str) -> Outcome:
+    return cast("Outcome", _one_of(text, OUTCOMES))
+
+
+def _label(text: str) -> LabelState:
+    return cast("LabelState", _one_of(text, LABEL_STATES))
+
+
+def _one_of(text: str, known: tuple[str, ...]) -> str:
+    if text not in known:
+        raise _NotValid(say("search.not_listed"))
+    return text
