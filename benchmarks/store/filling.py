@@ -32,7 +32,8 @@ WITH RECURSIVE numbers (n) AS (SELECT :first UNION ALL SELECT n + 1 FROM numbers
       CASE WHEN n > 0 AND n % 50 = 0 THEN 'approve' WHEN n * 7919 % 1000 < 5 THEN 'decline'
         WHEN n * 7919 % 1000 < 60 THEN 'review' ELSE 'approve' END
     FROM numbers)
-INSERT INTO decisions
+INSERT INTO decisions (decision_id, decided_at, request_id, place, idempotency_key, entity, record, decider_id, source,
+  outcome, margin, fraud_probability, risk_score, reasons, latency_ms, seal)
 SELECT packed(printf('%012x7%03x8%015x', at, n % 4096, n)), at, printf('%032x', n), 0, NULL, CAST(entity AS TEXT),
   {_RECORD}, 1, 'model', outcome, n * 0.000001 - 3.5, (n % 1000) * 0.00098, n % 1001,
   CASE WHEN n % 5 = 0 THEN '[' || {_REASON} || ',' || {_REASON} || ',' || {_REASON} || ']' END, 0.75, zeroblob(17)

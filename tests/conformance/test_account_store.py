@@ -4,7 +4,7 @@ import pytest
 
 from fraud_detection_api.adapters.sql.accounts import SqlAccountStore
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
-from fraud_detection_api.services.accounts.account_store import Account, Attempts, AuditLine, Session
+from fraud_detection_api.services.accounts.account_store import Account, Attempts, AuditLine, Session, TrailFilter
 
 MIRA = Account("mira", "analyst", True, 1_000)
 OMAR = Account("omar", "auditor", False, 2_000)
@@ -125,3 +125,21 @@ def test_attempts_over_two_connections_are_counted_together(store, database):
     counts = [each.attempt(b"a", 1_000, since=0).made for each in (store, SqlAccountStore(other), store)]
     other.close()
     assert counts == [1, 2, 3]
+
+
+def test_the_trail_is_searched_a_bounded_number_of_lines_at_a_time(store):
+    for at in range(1, 13):
+        store.note(line("viewed_decision" if at % 2 else "exported", f"about-{at}", at, "mira" if at % 3 else "omar"))
+
+    def found(limit=9, among=100, before=None, **where):
+        lines, reached = store.search_trail(TrailFilter(**where), limit=limit, among=among, before=before)
+        return [each.line.at for each in lines], reached
+
+    newest = store.search_trail(TrailFilter(), limit=1, among=100).lines[0].number
+    assert found() == ([12, 11, 10, 9, 8, 7, 6, 5, 4], None)
+    assert found(who="omar") == ([12, 9, 6, 3], None)
+    assert found(who="omar", what="viewed_decision") == ([9, 3], None)
+    assert found(about="about-5") == ([5], None)
+    assert found(who="omar", among=4) == ([12, 9], newest - 3)
+    assert found(who="omar", among=4, before=newest - 3) == ([6], newest - 7)
+    assert found(limit=2, before=newest - 3) == ([8, 7], None)

@@ -33,6 +33,9 @@ def decision(number: int) -> StoredDecision:
         risk_score=None if number == 7 else 10 * number,
         reasons=None if number > 20 else to_json(reasons).decode(),
         entity=f"{number % 5}",
+        record=to_json(
+            {"channel": "web" if number % 3 == 1 else '"terminal":1', "terminal": (10, 1)[number % 4 == 1]}
+        ).decode(),
         warnings=warnings_text([Unseen("channel", requires_review=False)]) if number % 6 == 0 else None,
     )
 
@@ -78,6 +81,9 @@ WANTED = {
     (EVERYTHING, Traits(max_risk_score=70)): range(7),
     (EVERYTHING, Traits(min_risk_score=100, max_risk_score=120)): range(10, 13),
     (EVERYTHING, Traits(reason="HIGH")): range(0, 21, 4),
+    (EVERYTHING, Traits(members=('"terminal":1',))): range(1, 30, 4),
+    (EVERYTHING, Traits(members=('"terminal":1', '"channel":"web"'))): range(1, 30, 12),
+    (EVERYTHING, Traits(members=('"channel":"we',))): (),
     (EVERYTHING, Traits(reason="LOW")): [],
     (EVERYTHING, Traits(warning="unseen_level")): range(0, 30, 6),
     (EVERYTHING, Traits(warning="unseen_level", reason="HIGH")): [0, 12],

@@ -57,6 +57,7 @@ def test_the_events_recorded_last_about_an_entity_are_found(logged):
     store.record(events)
     assert store.about("1", limit=2) == [events[5], events[3]]
     assert store.about("2", limit=2) == []
+    assert store.about("1", limit=9, before=events[4].event_id) == [events[3], events[1]]
     found = store.find_each([events[4].event_id, events[0].event_id, happened(9).event_id])
     assert sorted(found) == [events[0], events[4]]
 

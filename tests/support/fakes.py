@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from itertools import chain
 from threading import Lock, RLock
 
-from pydantic_core import from_json
-
 from fraud_detection_api.decision.event import StoredEvent
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
 from fraud_detection_api.decision.label import (
@@ -45,14 +43,13 @@ def _is_unstorable(row: StoredDecision) -> bool:
 
 def _has(row: StoredDecision, label: Label | None, traits: Traits) -> bool:
     state = "unlabelled" if label is None else "fraud" if label.is_fraud else "legitimate"
-    codes = [] if row.reasons is None else [reason["code"] for reason in from_json(row.reasons)]
     score = -1 if row.risk_score is None else row.risk_score
     return (
         traits.label in (None, state)
         and (traits.model is None or (row.source, row.model_version) == ("model", traits.model))
         and (traits.min_risk_score is None or score >= traits.min_risk_score)
         and (traits.max_risk_score is None or 0 <= score <= traits.max_risk_score)
-        and (traits.reason is None or traits.reason in codes)
+        and (traits.reason is None or f'"code":"{traits.reason}"' in (row.reasons or ""))
         and (traits.warning is None or f'"code":"{traits.warning}"' in (row.warnings or ""))
         and all(f"{each}," in (row.record or "") or f"{each}}}" in (row.record or "") for each in traits.members)
     )

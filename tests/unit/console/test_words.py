@@ -7,9 +7,15 @@ from typing import get_args
 import pytest
 
 from fraud_detection_api.console import words
+from fraud_detection_api.console.decisions.life import Truth
 from fraud_detection_api.console.frame import NAVIGATION
+from fraud_detection_api.contract.windows import Measure
+from fraud_detection_api.decision.label import LABEL_SOURCES, LabelState
 from fraud_detection_api.policy.outcomes import OUTCOMES
+from fraud_detection_api.schemas.decisions import WarningCode
+from fraud_detection_api.services.accounts.account_store import Deed
 from fraud_detection_api.services.accounts.refusals import ProviderReason
+from fraud_detection_api.services.history.replay import Status
 
 FOLDER = Path(words.__file__).parent
 TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
@@ -23,8 +29,29 @@ def test_a_template_has_no_text_of_its_own(template):
     assert not re.findall(r"[A-Za-z]{2,}", text)
 
 
+BY_VALUE = {
+    "outcome": OUTCOMES,
+    "warning": get_args(WarningCode),
+    "truth": get_args(Truth),
+    "label_state": get_args(LabelState),
+    "label_source": LABEL_SOURCES,
+    "replay": (*get_args(Status), "registry_unavailable"),
+    "measure": get_args(Measure),
+    "deed": get_args(Deed),
+    "decided": ("known", "missing"),
+    "record": ("id", "key"),
+}
+"""Sections with a text for each of these values."""
+
+
+def test_every_value_that_a_page_names_has_a_text():
+    wanted = {f"{section}.{value}" for section, values in BY_VALUE.items() for value in values}
+    assert wanted <= words.catalogue().keys()
+
+
 def test_every_text_is_used():
-    by_name = {f"{page.texts}.title" for page in NAVIGATION} | {f"outcome.{each}" for each in OUTCOMES}
+    by_name = {f"{page.texts}.title" for page in NAVIGATION}
+    by_name |= {f"{section}.{value}" for section, values in BY_VALUE.items() for value in values}
     by_name |= {key for key in words.catalogue() if key.endswith(".title") or key.startswith("history.")}
     by_name |= {f"sign_in.{why}" for why in get_args(ProviderReason)}
     assert [key for key in words.catalogue() if key not in by_name and f'"{key}"' not in SOURCE] == []

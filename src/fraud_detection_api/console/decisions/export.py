@@ -32,8 +32,10 @@ COLUMNS = (
 _BYTE_ORDER_MARK = "\ufeff"
 """Without it, Excel takes UTF-8 for the code page of its machine."""
 
-_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 spreadsheets take the wide ones for the others
-"""With one of these, blanks aside, a cell begins that a spreadsheet computes. Source: OWASP, CSV Injection."""
+_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""With one of these, blanks aside, a cell begins that a spreadsheet computes; some take the wide forms of the first four for
+them. Source: OWASP, CSV Injection.
+"""
 
 
 class Exported(NamedTuple):

@@ -1,7 +1,7 @@
 """What the entity of a decision did around it: a line of time with the windows of history features, and a table."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic_core import from_json
 
@@ -10,7 +10,6 @@ from fraud_detection_api.console.words import say
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.times import epoch_milliseconds, parse_time
 from fraud_detection_api.contract.windows import FOREVER
-from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.services.history.surroundings import EntityLife, KnownEvent, Labelled
 
@@ -57,6 +56,11 @@ class Span(NamedTuple):
     y: int
     words: str
     is_cut: bool
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether its words have more room before it than after."""
+        return self.x > WIDTH * 0.75
 
 
 class Tick(NamedTuple):
@@ -114,13 +118,22 @@ def _event(known: KnownEvent, contract: Contract | None) -> LifeRow:
 
 def _told(record: str | None, contract: Contract | None, otherwise: int) -> tuple[int, str]:
     """The time of a record, or that of its decision, and its amount."""
-    if record is None or contract is None:
+    sent, time = record_of(record), None if contract is None else contract.time
+    if not sent or contract is None:
         return otherwise, ""
-    sent, time = from_json(record), contract.time
     moment = parse_time(sent[time.name]) if time is not None and isinstance(sent.get(time.name), str) else None
     amount = main_amount(contract)
     text = value_text(contract, amount, sent[amount]) if amount is not None and sent.get(amount) is not None else ""
     return (otherwise if moment is None else epoch_milliseconds(moment)), text
+
+
+def record_of(text: str | None) -> dict[str, Any]:
+    """A stored record; empty where it was erased, or a row that was changed has none."""
+    try:
+        record = from_json(text or "{}")
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def main_amount(contract: Contract) -> str | None:
@@ -128,11 +141,6 @@ def main_amount(contract: Contract) -> str | None:
     if contract.amount_at_risk is not None:
         return contract.amount_at_risk
     return "amount" if "amount" in contract.features else None
-
-
-def time_of(row: StoredDecision, contract: Contract | None) -> int:
-    """The time of the decision's record, in milliseconds since 1970."""
-    return _told(row.record, contract, row.decided_at)[0]
 
 
 class _Window(NamedTuple):

@@ -8,6 +8,7 @@ from fraud_detection_api.console.decisions.distribution import Distribution, dis
 from fraud_detection_api.console.decisions.values import words_for
 from fraud_detection_api.console.words import say
 from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.schemas.decisions import ReasonBody
 
 HALF = 100.0
 """The length of the strongest reason's bar: half of the drawing, whose middle means no influence."""
@@ -29,29 +30,27 @@ class ReasonRow(NamedTuple):
 
 
 def reason_rows(
-    reasons: Sequence[Mapping[str, Any]], contract: Contract | None, reference: Mapping[str, Any]
+    reasons: Sequence[ReasonBody], contract: Contract | None, reference: Mapping[str, Any]
 ) -> list[ReasonRow]:
     """The reasons, strongest first."""
-    strongest = max((abs(each["contribution_log_odds"]) for each in reasons), default=1.0) or 1.0
+    strongest = max((abs(each.contribution_log_odds) for each in reasons), default=1.0) or 1.0
     return [_row(each, contract, reference, strongest) for each in reasons]
 
 
-def _row(
-    reason: Mapping[str, Any], contract: Contract | None, reference: Mapping[str, Any], strongest: float
-) -> ReasonRow:
-    name, log_odds = reason["feature"], float(reason["contribution_log_odds"])
+def _row(reason: ReasonBody, contract: Contract | None, reference: Mapping[str, Any], strongest: float) -> ReasonRow:
+    name, log_odds = reason.feature, reason.contribution_log_odds
     width = HALF * abs(log_odds) / strongest
     return ReasonRow(
-        code=reason["code"],
+        code=reason.code,
         feature=name,
         words=words_for(contract, name),
-        text=reason["description"],
+        text=reason.description,
         raises=log_odds > 0,
         log_odds=f"{log_odds:+.2f}".replace("-", "\N{MINUS SIGN}"),
         odds=odds_text(log_odds),
         x=HALF if log_odds > 0 else HALF - width,
         width=width,
-        distribution=None if contract is None else distribution(contract, reference, name, reason["value"]),
+        distribution=None if contract is None else distribution(contract, reference, name, reason.value),
     )
 
 

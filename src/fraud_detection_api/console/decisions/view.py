@@ -1,12 +1,12 @@
 """The view of a decision: what was decided, about what, why, by whom, and what surrounds it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from pydantic_core import from_json
+from pydantic import TypeAdapter
 
-from fraud_detection_api.console.decisions.life import Life, life_of, main_amount
+from fraud_detection_api.console.decisions.life import Life, life_of, main_amount, record_of
 from fraud_detection_api.console.decisions.links import Links, entity_text, keys_of, links_of
 from fraud_detection_api.console.decisions.reasons import ReasonRow, reason_rows
 from fraud_detection_api.console.decisions.record import HistoryRow, RecordRow, history_rows, record_rows
@@ -19,6 +19,7 @@ from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import RegistryUnavailable
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.policy.outcomes import Outcome
+from fraud_detection_api.schemas.decisions import ReasonBody, WarningBody, WarningCode
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.history.lookup import Found, History
 from fraud_detection_api.services.history.replay import ReplayService, reasons_of
@@ -32,6 +33,9 @@ EARLIER, LATER, EVENTS = 30, 10, 30
 """Decisions and events of the entity that the page shows, around the decision."""
 
 MOST_LINKED, MOST_SIMILAR = 40, 12
+
+Item = TypeVar("Item")
+_REASONS, _WARNINGS = TypeAdapter(list[ReasonBody]), TypeAdapter(list[WarningBody])
 
 HistoryKnown = Literal["none", "known", "missing"]
 ReasonsFrom = Literal["stored", "computed", "none"]
@@ -53,7 +57,7 @@ class LabelRow(NamedTuple):
 class WarningRow(NamedTuple):
     """What to know before relying on the decision."""
 
-    code: str
+    code: WarningCode
     field: str
     requires_review: bool
 
@@ -123,12 +127,12 @@ class DecisionReader:
         """
         found = self.history.find(decision_id)
         row, own, wording = found.row, Labelled(found.row, found.label), self._wording(found.row)
-        contract, record = wording.contract, _record(found.row)
+        contract, record = wording.contract, record_of(found.row.record)
         reasons, reasons_from = _reasons(row, wording)
         around = self.surroundings.of_entity(row, earlier=EARLIER, later=LATER, events=EVENTS)
         linked = self.surroundings.linked(row, keys_of(record, contract), limit=MOST_LINKED)
-        code = reasons[0]["code"] if reasons else None
-        alike = self.surroundings.similar(row, code, limit=MOST_SIMILAR)
+        code = reasons[0].code if reasons else None
+        alike = self.surroundings.similar(row, code)
         labels = self.labels.history(decision_id)
         amount = None if contract is None else main_amount(contract)
         return DecisionView(
@@ -189,7 +193,9 @@ def _decided(found: Found, wording: _Wording) -> dict[str, Any]:
         "request": f"{row.request_id}, {row.record_index}",
         "latency_ms": f"{row.latency_ms:.1f}",
         "history": history_state(row, contract),
-        "warnings": [WarningRow(each["code"], each["field"], each["requires_review"]) for each in _list(row.warnings)],
+        "warnings": [
+            WarningRow(each.code, each.field, each.requires_review) for each in _listed(_WARNINGS, row.warnings)
+        ],
     }
 
 
@@ -200,30 +206,20 @@ def history_state(row: StoredDecision, contract: Contract | None) -> HistoryKnow
     return "none" if contract is None or not contract.history else "missing"
 
 
-def _record(row: StoredDecision) -> dict[str, Any]:
-    """The record; empty where it was erased, or a row that was changed has none."""
-    try:
-        record = from_json(row.record or "{}")
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _reasons(row: StoredDecision, wording: _Wording) -> tuple[Sequence[Mapping[str, Any]], ReasonsFrom]:
+def _reasons(row: StoredDecision, wording: _Wording) -> tuple[list[ReasonBody], ReasonsFrom]:
     if row.reasons is not None:
-        return _list(row.reasons), "stored"
+        return _listed(_REASONS, row.reasons), "stored"
     if wording.bundle is None or row.record is None or row.source == "fallback":
         return [], "none"
-    return _list(reasons_of(wording.bundle, row)), "computed"
+    return _listed(_REASONS, reasons_of(wording.bundle, row)), "computed"
 
 
-def _list(text: str | None) -> list[Mapping[str, Any]]:
-    """A stored JSON array of objects; nothing where a row that was changed has none."""
+def _listed(adapter: TypeAdapter[list[Item]], text: str | None) -> list[Item]:
+    """What a stored JSON array has; nothing where a row that was changed has another text."""
     try:
-        values = from_json(text or "[]")
+        return adapter.validate_json(text or "[]")
     except ValueError:
         return []
-    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
 
 
 def label_row(label: Label, in_force: Label | None) -> LabelRow:

@@ -19,7 +19,7 @@ MOST_AROUND = 2_000
 Half of them came after the decision, or as many as did.
 """
 
-MOST_ALIKE = 1_000
+MOST_ALIKE = 500
 """Labelled decisions, and decisions of the same outcome, among which similar ones are sought."""
 
 SCORES_AROUND = 50
@@ -105,10 +105,11 @@ class Surroundings:
             Linked(values, [Labelled(each, labels.get(each.decision_id)) for each in rows]) for values, rows in found
         ]
 
-    def similar(self, row: StoredDecision, code: str | None, *, limit: int) -> list[Labelled]:
+    def similar(self, row: StoredDecision, code: str | None) -> list[Labelled]:
         """Decisions with that reason's code and about the same risk score, the nearest score first.
 
-        They are the newest among labelled ones; and among those of the same outcome, which may have no label yet.
+        They are all such among the newest MOST_ALIKE labelled ones, and among as many of the same outcome, which may have no
+        label yet.
         """
         if row.risk_score is None:
             return []
@@ -123,7 +124,7 @@ class Surroundings:
             each.decision_id: each
             for where, state in looks
             for each in self._decisions.search(
-                where, traits._replace(label=state), limit=limit + 1, among=MOST_ALIKE
+                where, traits._replace(label=state), limit=MOST_ALIKE, among=MOST_ALIKE
             ).rows
             if each.decision_id != row.decision_id
         }
