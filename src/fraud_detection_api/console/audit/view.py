@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast, get_args
+from typing import NamedTuple, get_args
 from urllib.parse import urlencode
 
 from fraud_detection_api.console.decisions.values import clock
@@ -50,7 +50,7 @@ class TrailReader:
         deed = texts["what"] if texts["what"] in DEEDS else None
         before = parameters.get("before", "")
         assert self.people is not None
-        where = TrailFilter(texts["who"] or None, cast("Deed | None", deed), texts["about"] or None)
+        where = TrailFilter(texts["who"] or None, deed, texts["about"] or None)
         number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
         found = self.people.trail.page(where, limit=ROWS, before=number)
         given = {name: text for name, text in texts.items() if text}

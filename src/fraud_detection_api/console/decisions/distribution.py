@@ -21,6 +21,8 @@ _COLUMNS = 40
 _SKEWED = 6.0
 """A range that is so many times as wide as its inner four fifths is drawn on a compressed axis."""
 _MOST_LEVELS = 30
+_ROUNDING = 0.2
+"""As the texts of reasons have it: a bin that begins at a twentieth of the records may do so a few records earlier."""
 
 
 class Distribution(NamedTuple):
@@ -83,7 +85,7 @@ def number_words(standing: Standing, *, is_missing: bool) -> str:
     """
     if is_missing:
         return _missing_words(standing)
-    below, same, above = (math.floor(100 * share + 1e-9) for share in standing[:3])
+    below, same, above = (math.floor(100 * share + _ROUNDING) for share in standing[:3])
     if not standing.same and 0.0 in (standing.above, standing.below):
         return say("common.lowest" if standing.above else "common.highest")
     if standing.is_exact and same >= max(below, above):

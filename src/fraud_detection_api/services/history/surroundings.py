@@ -13,7 +13,7 @@ from fraud_detection_api.services.history.events import EventStore
 from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore, Traits
 
-MOST_AROUND = 2_000
+MOST_AROUND = 6_000
 """Decisions among which those are sought that share a key: no index has other keys than the entity.
 
 Half of them came after the decision, or as many as did.
@@ -77,7 +77,7 @@ class Surroundings:
         before = self._decisions.page(where, limit=earlier + 1, before=row.decision_id)
         after = self._decisions.following(where, limit=later + 1, after=row.decision_id)
         told = [] if self._events is None else self._events.about(row.entity, limit=events + 1, before=row.decision_id)
-        labels = self._in_force([each[0] for each in (*before, *after, *told)])
+        labels = self._in_force([*(each.decision_id for each in (*before, *after)), *(each.event_id for each in told)])
         known = [KnownEvent(each, _known(each, labels.get(each.event_id))) for each in told[:events]]
         return EntityLife(
             [Labelled(each, labels.get(each.decision_id)) for each in before[:earlier]],
@@ -111,9 +111,9 @@ class Surroundings:
         They are all such among the newest MOST_ALIKE labelled ones, and among as many of the same outcome, which may have no
         label yet.
         """
-        if row.risk_score is None:
+        if (score := row.risk_score) is None:
             return []
-        low, high = max(0, row.risk_score - SCORES_AROUND), min(1000, row.risk_score + SCORES_AROUND)
+        low, high = max(0, score - SCORES_AROUND), min(1000, score + SCORES_AROUND)
         traits = Traits(reason=code, min_risk_score=low, max_risk_score=high)
         looks: list[tuple[DecisionFilter, LabelState | None]] = [
             (DecisionFilter(), "fraud"),
@@ -129,7 +129,7 @@ class Surroundings:
             if each.decision_id != row.decision_id
         }
         labels = self._in_force(list(rows))
-        near = sorted(rows.values(), key=lambda each: (abs((each.risk_score or 0) - row.risk_score), each.decision_id))
+        near = sorted(rows.values(), key=lambda each: (abs((each.risk_score or 0) - score), each.decision_id))
         return [Labelled(each, labels.get(each.decision_id)) for each in near]
 
     def _in_force(self, subject_ids: list[str]) -> Mapping[str, Label]:
