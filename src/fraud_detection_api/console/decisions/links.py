@@ -10,7 +10,9 @@ from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
 from fraud_detection_api.services.history.lookup import entity_id_of
 from fraud_detection_api.services.history.surroundings import MOST_AROUND, Labelled, Linked
 
-MOST_NODES = 20
+MOST_NODES, MOST_KEYS = 20, 4
+"""Nodes of the graph, and keys that are looked for: each is a look at thousands of decisions."""
+
 WIDTH, ROW = 640, 26
 _LEFT, _MIDDLE, _RIGHT = 8, 236, 464
 _NODE = 168
@@ -71,13 +73,16 @@ class Links(NamedTuple):
 
 
 def keys_of(record: Mapping[str, Any], contract: Contract | None) -> list[dict[str, Any]]:
-    """The record's values of columns that history features go by, without those of the id: others may share them."""
+    """The record's values of columns that history features go by, without those of the id: others may share them.
+
+    At most MOST_KEYS, in the contract's order.
+    """
     if contract is None:
         return []
     own = None if contract.identifier is None else contract.identifier.name
     wanted = dict.fromkeys(each.by for each in contract.history.values() if own not in each.by)
     found = [{name: record.get(name) for name in by} for by in wanted]
-    return [values for values in found if None not in values.values()]
+    return [values for values in found if None not in values.values()][:MOST_KEYS]
 
 
 def links_of(own: Labelled, found: Sequence[Linked], contract: Contract | None) -> Links:

@@ -118,6 +118,12 @@ def test_keys_are_those_that_history_goes_by_without_the_id():
     assert keys_of({"card": "C-1", "terminal": None}, CONTRACT) == keys_of({}, None) == []
 
 
+def test_a_contract_of_many_keys_costs_no_more_looks_than_one_of_four():
+    history = {str(number): SimpleNamespace(by=(str(number),)) for number in range(9)}
+    contract = SimpleNamespace(identifier=None, history=history)
+    assert keys_of(dict.fromkeys(history, 1), contract) == [{str(number): 1} for number in range(4)]
+
+
 def linked(count, per_entity=1):
     rows = [paid(number, entity=f'"C-{number // per_entity}"') for number in range(10, 10 + count)]
     return Linked({"terminal": 17}, labelled(*rows))
