@@ -1,0 +1,1 @@
+"""`fraud demo`: a product that lives on made-up data."""

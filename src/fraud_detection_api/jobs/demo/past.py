@@ -1,0 +1,124 @@
+"""Plays a past through the services of a server: the same code decides, stores and observes, on a clock that is set."""
+
+import time
+from collections.abc import Callable
+from heapq import heappop, heappush
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from pydantic_core import to_json
+
+from fraud_detection_api.container.simulation import build_simulation
+from fraud_detection_api.contract.columns import Record
+from fraud_detection_api.decision.label import Finding
+from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
+from fraud_detection_api.jobs.demo.truth import Verdict, found_out
+from fraud_detection_api.routes.scoring.asked import Asked, Read, with_history
+from fraud_detection_api.schemas.records.parser import record_parser
+from fraud_detection_api.services.deciding.decisions import NEVER, Task
+from fraud_detection_api.services.deciding.recording import RequestContext
+from fraud_detection_api.services.history.files import EventLoader
+from fraud_detection_api.services.models.aliases import CHAMPION
+from fraud_detection_api.services.models.registered import ModelService
+from fraud_detection_api.services.models.rollout import Order
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.telemetry import Stopwatch
+from fraud_detection_api.training.data.card_world import DAY_US
+
+OBSERVED_TOGETHER = 500
+LATENCY_SECONDS = 0.2
+"""A payment is decided so long after its time."""
+
+_DAY_SECONDS = 86_400.0
+
+
+class SetClock:
+    """A clock that shows the time it was set to, in seconds since 1970. It never goes back."""
+
+    def __init__(self, now: float) -> None:
+        self._now = now
+
+    def __call__(self) -> float:
+        return self._now
+
+    def set_to(self, now: float) -> None:
+        self._now = max(self._now, now)
+
+
+class Past:
+    """The past of a store, from the time that its clock shows. `champion` decides from the start."""
+
+    def __init__(self, settings: Settings, clock: SetClock, champion: str, order: Order, seed: int) -> None:
+        self._clock, self._order = clock, order
+        self._services = build_simulation(settings, clock)
+        self._services.store.migrate()
+        self._services.rollout.promote(champion, order)
+        self._model = ModelService(self._services.registry).load(CHAMPION)
+        self._contract = self._model.bundle.contract
+        self._parser = record_parser(self._model.bundle.accepted)
+        self._services.store.claim(self._contract.name)
+        self._services.observer.begin()
+        self._verdicts: list[tuple[float, str, Verdict]] = []
+        self._rng = np.random.default_rng([seed, 3])
+
+    def seed(self, file: Path) -> None:
+        """Load a file of payments from before, whose truth is known, so that cards and terminals have a history."""
+        EventLoader(self._services.events, self._contract, "payment_id").load_file(file)
+
+    def challenge(self, version: str) -> None:
+        """From now on, let a version score in the champion's shadow."""
+        self._observe()
+        self._services.rollout.challenge(version, self._order)
+        self._services.challenger.refresh()
+
+    def play(self, payments: pl.DataFrame, on_progress: Callable[[float], None]) -> None:
+        """Decide on payments in the order of time, record what is found out meanwhile, and observe."""
+        is_fraud = payments["is_fraud"].to_list()
+        records = payments.select(self._contract.record_columns).iter_rows(named=True)
+        for number, record in enumerate(records):
+            self._pass_time(record[self._time].timestamp() + LATENCY_SECONDS)
+            row = self._decide(record)
+            if (verdict := found_out(self._rng, row.outcome, is_fraud=bool(is_fraud[number]))) is not None:
+                heappush(self._verdicts, (self._clock() + verdict.days * _DAY_SECONDS, row.decision_id, verdict))
+            if number % OBSERVED_TOGETHER == 0:
+                self._observe()
+                on_progress(number / payments.height)
+
+    def end(self, now: float) -> None:
+        """Let time pass until now. What is found out later is left to nobody: those decisions stay open."""
+        self._pass_time(now)
+        self._observe()
+        self._services.observer.end()
+        self._services.store.close()
+
+    def _pass_time(self, until: float) -> None:
+        while self._verdicts and self._verdicts[0][0] <= until:
+            known_at, decision_id, verdict = heappop(self._verdicts)
+            self._clock.set_to(known_at)
+            finding = Finding(decision_id, verdict.is_fraud, verdict.source, reviewer=verdict.reviewer)
+            self._services.labels.record([finding])
+        self._clock.set_to(until)
+
+    def _decide(self, record: Record) -> StoredDecision:
+        body = to_json({"explain": True, "records": [record]})
+        read = Read([Asked(self._parser.parse_decisions(body, limit=1).records, explain=True)], Stopwatch())
+        answers: list[Read] = []
+        with_history(self._services.entities, [self._contract], read, seconds=NEVER, done=answers.append)
+        (asked,) = answers[0].asked
+        assert isinstance(asked, Asked)
+        task = Task(self._model, True, NEVER, read.watch, asked.history, asked.front)
+        decided = self._services.decisions.decide(task, asked.records).decisions
+        context = RequestContext(decided.ids[0], None, round((time.perf_counter() - read.watch.began) * 1000, 3), 1)
+        [row] = self._services.recorder.rows(decided, asked.records, self._contract, [context])
+        self._services.store.save([StoredRequest([row])])
+        return row
+
+    def _observe(self) -> None:
+        while self._services.observer.observe():
+            pass
+
+    @property
+    def _time(self) -> str:
+        assert self._contract.time is not None
+        return self._contract.time.name
