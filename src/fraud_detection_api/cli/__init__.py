@@ -40,6 +40,7 @@ class _Fraud(LazyGroup):
         "users": Lazy("users:app", "Make accounts for people who use the console."),
         "score": Lazy("score:score", "Score files of records."),
         "serve": Lazy("serve:serve", "Serve the champion over HTTP."),
+        "demo": Lazy("demo:demo", "Show a living product on made-up data."),
     }
 
 

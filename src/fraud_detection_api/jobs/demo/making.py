@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import polars as pl
 
 from fraud_detection_api.container.registry import build_registry
@@ -26,7 +27,8 @@ POLICY = Policy(amount_at_risk=50.0, review_cost=3.0, wrong_decline_cost=40.0)
 
 ORDER = Order("fraud demo", "made-up data")
 _QUICK = XGBoostSettings(folds=3, learning_rate=0.1)
-_SEEDED_DAYS = 30.0
+_WINDOW_DAYS = 30.0
+"""The longest window of a history feature. Payments without so much before them would have another distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,14 @@ class DemoMaker:
         """Train, load what was before the past, and play it up to the world's origin."""
         scale = self.scale
         begin, challenged = self._day(scale.days), self._day(scale.challenger_days)
-        before = self._payments(self._day(scale.days + scale.training_days), begin)
+        before = self._payments(self._day(scale.days + scale.training_days + _WINDOW_DAYS), begin)
         past = self._payments(begin, self.world.origin_us)
         with self.listener.step("Training the champion") as progress:
             champion = self._fit(before, begin, progress)
         clock = SetClock(begin / 1e6)
         played = Past(self.settings, clock, champion, ORDER, self.world.seed)
         with self.listener.step("Loading what cards did before"):
-            seed_history(played, before.filter(_since(begin - int(_SEEDED_DAYS * DAY_US))))
+            seed_history(played, before.filter(_since(begin - int(_WINDOW_DAYS * DAY_US))))
         with self.listener.step("Playing the past") as progress:
             played.play(past.filter(~_since(challenged)), lambda share: progress(share / 2))
         with self.listener.step("Training the challenger") as progress:
@@ -73,7 +75,9 @@ class DemoMaker:
     def _fit(self, frame: pl.DataFrame, at_us: int, progress: Bar) -> str:
         """Register a model of the payments; returns its version."""
         registry, contract = build_registry(self.settings.registry), load_contract(CONTRACT)
-        dataset = dataset_from_frame(frame, contract, source="made-up payments")
+        whole = dataset_from_frame(frame, contract, source="made-up payments")
+        learned = _since(int(frame["paid_at"].dt.timestamp("us")[-1]) - int(self.scale.training_days * DAY_US))
+        dataset = whole.take(frame.select(learned.arg_true()).to_series().to_numpy().astype(np.int64))
         policy = replace(POLICY, records_a_day=self.scale.payments_a_day)
         fitter = ModelFitter(registry, self.world.seed, settings=_QUICK, policy=policy, training_shares=())
         now, made = datetime.fromtimestamp(at_us / 1e6, UTC), {"by": ORDER.by, "source": "made-up payments"}

@@ -24,7 +24,7 @@ SHARED_DEVICES = 0.2
 CATEGORIES = ("groceries", "restaurants", "fuel", "fashion", "electronics", "travel", "vouchers")
 _CATEGORY_SHARES = (0.34, 0.2, 0.13, 0.12, 0.09, 0.06, 0.06)
 CHANNELS = ("shop", "web", "app")
-_CHANNEL_SHARES, _SHIFTED_SHARES = (0.55, 0.27, 0.18), (0.44, 0.22, 0.34)
+_CHANNEL_SHARES, _SHIFTED_SHARES = (0.55, 0.27, 0.18), (0.38, 0.2, 0.42)
 
 KINDS = ("", "stolen card", "skimmed terminal", "voucher wave")
 """Why a payment is fraud, which no contract and no model reads."""
@@ -32,7 +32,10 @@ KINDS = ("", "stolen card", "skimmed terminal", "voucher wave")
 SHIFT_DAYS, SHIFTED_AMOUNTS = 4, 1.2
 """So many days before the origin, customers begin to use the app more, and to spend more."""
 
-WAVE_DAYS, WAVE_SHARE = 10, 0.03
+_EARLIEST = 100_000_000
+"""Seconds before the origin; earlier spans are not drawn."""
+
+WAVE_DAYS, WAVE_SHARE = 11, 0.03
 """So many days before the origin, a wave of fraud begins: in pop-up shops that sell vouchers, each open for a day."""
 _WAVE_SHOPS, _WAVE_DEVICES, FIRST_WAVE_TERMINAL = 4, 12, 9_000
 
@@ -55,7 +58,8 @@ class CardWorld:
         Columns: payment_id, card, paid_at, terminal, device, channel, category, amount, is_fraud, and kind, the reason of a
         fraud. The same span has the same payments.
         """
-        rng = np.random.default_rng([self.seed, first_us // SECOND_US])
+        # counted from the origin, so that worlds of one seed differ in nothing but their dates
+        rng = np.random.default_rng([self.seed, _EARLIEST + (first_us - self.origin_us) // SECOND_US])
         usual = rng.poisson(a_day * (last_us - first_us) / DAY_US)
         parts = [self._customers(rng, first_us, last_us, usual), self._stolen(rng, first_us, last_us, usual)]
         parts += [self._wave(rng, max(first_us, self.wave_us), last_us, a_day)] if last_us > self.wave_us else []
