@@ -34,10 +34,8 @@ def demo(
         bool,
         typer.Option("--accounts", help="Make accounts for an analyst, a lead, an auditor and an admin."),
     ] = False,
-    days: Annotated[float, typer.Option("--days", min=8, max=60, help="Days of decisions before now.")] = 14,
-    rate: Annotated[
-        float, typer.Option("--rate", min=0, max=20, help="Live payments a second; 0 sends none.")
-    ] = 2,
+    days: Annotated[float, typer.Option("--days", min=12, max=60, help="Days of decisions before now.")] = 14,
+    rate: Annotated[float, typer.Option("--rate", min=0, max=20, help="Live payments a second; 0 sends none.")] = 2,
     payments: Annotated[
         int, typer.Option("--payments", min=50, max=5_000, help="Payments on a day of the past.")
     ] = 1_000,

@@ -57,9 +57,7 @@ def build_simulation(settings: Settings, wall_clock: Callable[[], float]) -> Sim
     database, recorder = require_database(settings, synchronous="NORMAL"), build_recorder(settings)
     registry = FileRegistry(Path(settings.registry), wall_clock)
     store = SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600, wall_clock=wall_clock)
-    challenger: AliasFollower[ServedModel] = AliasFollower(
-        registry, CHALLENGER, lambda model: model, on_refusal="drop"
-    )
+    challenger: AliasFollower[ServedModel] = AliasFollower(registry, CHALLENGER, lambda model: model, on_refusal="drop")
     metrics = ObserverMetrics(Tallies())
     observer = Observer(
         store,

@@ -1,9 +1,10 @@
 """Plays a past through the services of a server: the same code decides, stores and observes, on a clock that is set."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -24,13 +25,24 @@ from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.models.rollout import Order
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import Stopwatch
-from fraud_detection_api.training.data.card_world import DAY_US
 
-OBSERVED_TOGETHER = 500
+OBSERVED_TOGETHER, MOST_TOGETHER = 500, 32
 LATENCY_SECONDS = 0.2
 """A payment is decided so long after its time."""
 
 _DAY_SECONDS = 86_400.0
+
+
+class _Payment(NamedTuple):
+    """A payment of the past, and whether it is fraud."""
+
+    record: Record
+    is_fraud: bool
+
+    @property
+    def decided_at(self) -> float:
+        """When it is decided on, in seconds since 1970."""
+        return float(self.record["paid_at"].timestamp()) + LATENCY_SECONDS
 
 
 class SetClock:
@@ -57,6 +69,8 @@ class Past:
         self._model = ModelService(self._services.registry).load(CHAMPION)
         self._contract = self._model.bundle.contract
         self._parser = record_parser(self._model.bundle.accepted)
+        assert self._contract.identifier is not None
+        self._entities = (self._contract.identifier.name, *self._contract.keys)
         self._services.store.claim(self._contract.name)
         self._services.observer.begin()
         self._verdicts: list[tuple[float, str, Verdict]] = []
@@ -74,16 +88,23 @@ class Past:
 
     def play(self, payments: pl.DataFrame, on_progress: Callable[[float], None]) -> None:
         """Decide on payments in the order of time, record what is found out meanwhile, and observe."""
-        is_fraud = payments["is_fraud"].to_list()
+        truths, together, taken = payments["is_fraud"].to_list(), list[_Payment](), set[str]()
         records = payments.select(self._contract.record_columns).iter_rows(named=True)
-        for number, record in enumerate(records):
-            self._pass_time(record[self._time].timestamp() + LATENCY_SECONDS)
-            row = self._decide(record)
-            if (verdict := found_out(self._rng, row.outcome, is_fraud=bool(is_fraud[number]))) is not None:
-                heappush(self._verdicts, (self._clock() + verdict.days * _DAY_SECONDS, row.decision_id, verdict))
+        for number, (record, is_fraud) in enumerate(zip(records, truths, strict=True)):
+            payment, entities = _Payment(record, bool(is_fraud)), {record[name] for name in self._entities}
+            is_due = bool(self._verdicts) and self._verdicts[0][0] <= payment.decided_at
+            if together and (is_due or taken & entities or len(together) == MOST_TOGETHER):
+                self._decide(together)
+                together, taken = [], set()
+            if not together:
+                self._pass_time(payment.decided_at)
+            together.append(payment)
+            taken |= entities
             if number % OBSERVED_TOGETHER == 0:
                 self._observe()
                 on_progress(number / payments.height)
+        if together:
+            self._decide(together)
 
     def end(self, now: float) -> None:
         """Let time pass until now. What is found out later is left to nobody: those decisions stay open."""
@@ -100,25 +121,31 @@ class Past:
             self._services.labels.record([finding])
         self._clock.set_to(until)
 
-    def _decide(self, record: Record) -> StoredDecision:
-        body = to_json({"explain": True, "records": [record]})
-        read = Read([Asked(self._parser.parse_decisions(body, limit=1).records, explain=True)], Stopwatch())
-        answers: list[Read] = []
-        with_history(self._services.entities, [self._contract], read, seconds=NEVER, done=answers.append)
-        (asked,) = answers[0].asked
+    def _decide(self, payments: Sequence[_Payment]) -> None:
+        """Decide on payments that share no entity: each sees what it would see if they came one after another."""
+        bodies = [to_json({"explain": True, "records": [each.record]}) for each in payments]
+        asked = [Asked(self._parser.parse_decisions(body, limit=1).records, explain=True) for body in bodies]
+        read, answers = Read(asked, Stopwatch()), list[Read]()
+        contracts = [self._contract] * len(payments)
+        with_history(self._services.entities, contracts, read, seconds=NEVER, done=answers.append)
+        rows = [self._row(payment, each) for payment, each in zip(payments, answers[0].asked, strict=True)]
+        self._services.store.save([StoredRequest([row]) for row in rows])
+        for payment, row in zip(payments, rows, strict=True):
+            if (verdict := found_out(self._rng, row.outcome, is_fraud=payment.is_fraud)) is not None:
+                known_at = row.decided_at / 1000 + verdict.days * _DAY_SECONDS
+                heappush(self._verdicts, (known_at, row.decision_id, verdict))
+
+    def _row(self, payment: _Payment, asked: Asked | Exception) -> StoredDecision:
         assert isinstance(asked, Asked)
-        task = Task(self._model, True, NEVER, read.watch, asked.history, asked.front)
+        watch = Stopwatch()
+        task = Task(self._model, explain=True, deadline=NEVER, watch=watch, history=asked.history, front=asked.front)
+        self._clock.set_to(payment.decided_at)
         decided = self._services.decisions.decide(task, asked.records).decisions
-        context = RequestContext(decided.ids[0], None, round((time.perf_counter() - read.watch.began) * 1000, 3), 1)
+        latency_ms = round((time.perf_counter() - watch.began) * 1000, 3)
+        context = RequestContext(decided.ids[0], None, latency_ms, 1)
         [row] = self._services.recorder.rows(decided, asked.records, self._contract, [context])
-        self._services.store.save([StoredRequest([row])])
         return row
 
     def _observe(self) -> None:
         while self._services.observer.observe():
             pass
-
-    @property
-    def _time(self) -> str:
-        assert self._contract.time is not None
-        return self._contract.time.name

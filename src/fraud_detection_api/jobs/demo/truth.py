@@ -10,6 +10,9 @@ from fraud_detection_api.policy.outcomes import Outcome
 REVIEWED, MISTAKEN, DISPUTED, COMPLAINED = 0.55, 0.04, 0.92, 0.5
 """Shares: reviews that somebody works on, of these wrong ones, frauds that are disputed, wrongly declined who complain."""
 
+_CHARGEBACKS, _SOON, _LATER = 0.7, 0.6, 2.0
+"""The share of disputes that come from banks, and half the mean days until one: later where a review held the payment up."""
+
 _REVIEWERS = ("ana", "ben", "chloe")
 
 
@@ -27,10 +30,9 @@ def found_out(rng: np.random.Generator, outcome: Outcome, *, is_fraud: bool) -> 
     if outcome == "review" and rng.random() < REVIEWED:
         reviewer = _REVIEWERS[int(rng.integers(len(_REVIEWERS)))]
         return Verdict(float(rng.uniform(0.02, 2.0)), is_fraud != (rng.random() < MISTAKEN), "analyst", reviewer)
-    if is_fraud:
-        if rng.random() >= DISPUTED:
-            return None
-        return Verdict(float(rng.gamma(2.0, 0.6 if outcome != "review" else 2.0)), True, "chargeback" if rng.random() < 0.7 else "customer")
-    if outcome == "decline" and rng.random() < COMPLAINED:
-        return Verdict(float(rng.uniform(0.1, 1.0)), False, "customer")
+    if is_fraud and rng.random() < DISPUTED:
+        source: LabelSource = "chargeback" if rng.random() < _CHARGEBACKS else "customer"
+        return Verdict(float(rng.gamma(2.0, _LATER if outcome == "review" else _SOON)), is_fraud=True, source=source)
+    if not is_fraud and outcome == "decline" and rng.random() < COMPLAINED:
+        return Verdict(float(rng.uniform(0.1, 1.0)), is_fraud=False, source="customer")
     return None

@@ -136,7 +136,9 @@ class CardWorld:
         device = CARDS * 4 + day * _WAVE_DEVICES + rng.integers(0, _WAVE_DEVICES, size)
         channel, category = np.full(size, CHANNELS.index("web")), np.full(size, CATEGORIES.index("vouchers"))
         amount = usual[card] * rng.uniform(2.0, 6.0, size)
-        return _drawn(time, card, terminal, device, channel, category, amount, np.full(size, KINDS.index("voucher wave")))
+        return _drawn(
+            time, card, terminal, device, channel, category, amount, np.full(size, KINDS.index("voucher wave"))
+        )
 
 
 def _drawn(*columns: NDArray[np.generic]) -> Drawn:
