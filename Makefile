@@ -23,7 +23,7 @@ development_groups := test,lint,notebook,jupyter,tracking
 # without `kuberay`, which only containers need, and `train-gpu`, which replaces `train`
 development_extras := cloud delta mlflow postgres ray sso tracing train
 
-.PHONY: help setup serve test coverage check drills test-crash test-swap soak lint audit sbom docs docs-site dashboards lock requirements clean \
+.PHONY: help setup serve demo test coverage check drills test-crash test-swap soak lint audit sbom docs docs-site dashboards lock requirements clean \
   bench-quality bench-serving bench-store bench-history
 
 help: ## List the targets
@@ -33,6 +33,9 @@ setup: $(installed) ## Install everything into .venv/ (the command line is .venv
 
 serve: $(trains) ## Install what serving and training need, train the default model if there is none, serve on 127.0.0.1:8000
 	@$(venv)/bin/fraud serve --train-if-empty
+
+demo: $(trains) ## Show a living product on made-up data, on 127.0.0.1:8000: [ARGS="--folder my-demo --accounts"]
+	@$(venv)/bin/fraud demo $(ARGS)
 
 test: $(installed) ## Run the test suite
 	$(pytest) -m "not slow" --durations 15

@@ -50,7 +50,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=MARKUP,
-    help="Train, serve and understand fraud-scoring models. Start with `fraud serve --train-if-empty`.",
+    help="Train, serve and understand fraud-scoring models. Start with `fraud serve --train-if-empty`,"
+    " or see it living with `fraud demo`.",
 )
 
 

@@ -40,10 +40,10 @@ def demo(
         int, typer.Option("--payments", min=50, max=5_000, help="Payments on a day of the past.")
     ] = 1_000,
 ) -> None:
-    """Show a living product on made-up data: a past, live payments, a wave of fraud, and a console to find it with.
+    """Show a living product on made-up data.
 
-    Trains two models, plays two weeks of decisions, serves on 127.0.0.1 and sends payments until Ctrl-C. Ready in about half
-    a minute. Settings in the environment are not used.
+    Trains a champion and a challenger, plays two weeks of decisions with what was found out about them, serves on 127.0.0.1,
+    and sends payments until Ctrl-C. It is ready in about half a minute. Of the settings in the environment, it reads those of the log alone.
 
     Example: `fraud demo --folder my-demo --accounts`
     """
@@ -51,10 +51,11 @@ def demo(
     from fraud_detection_api.jobs.demo.running import Demo, run_demo
     from fraud_detection_api.processes.scratch_folders import server_folder
 
+    settings_with()  # a misspelt variable is reported, though it would not be read
     with server_folder("demo") if folder is None else nullcontext(folder) as place, usage_errors():
         settings = settings_with(**_settings(place.absolute(), port))
         wanted = Demo(place, Scale(days=days, payments_a_day=payments), accounts, rate)
-        say("Every card, terminal, device and payment of this demo is made up.")
+        say("making a demo of made-up payments, or continuing it; about half a minute on two cores")
         run_demo(settings, wanted, listener=LISTENER, on_listening=_say_listening)
 
 
@@ -81,7 +82,8 @@ def _say_listening(address: str, people: Sequence["SignIn"]) -> None:
         for each in people
     )
     say(f"""
-The demo is ready. Its data are made up.
+The demo listens on {address}
+  data            made up: every card, terminal, device and payment
   console         {address}/console{named}
   to find         a wave of fraud that the champion has not learned: which shops, and since when?
   to compare      the challenger, which has seen its beginning

@@ -40,6 +40,7 @@ ARGUMENTS = {
     "decisions list": [],
     "decisions notice": ["0199"],
     "decisions show": ["0199"],
+    "demo": [],
     "evaluate": ["1", "none.csv"],
     "export training-set": ["--since", "2026-01-01T00:00:00Z", "--out", "out.parquet"],
     "history features": ["none.csv", "--out", "features.csv"],

@@ -46,6 +46,7 @@ def test_without_the_training_libraries_their_commands_say_so_in_one_line_and_th
     training = [
         "contract infer none.csv --target bad",
         "data synth --out records.csv",
+        "demo",
         "evaluate 1 none.csv",
         "export training-set --since 2026-01-01T00:00:00Z --out out.parquet",
         "labels import none.csv",
