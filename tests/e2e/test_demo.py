@@ -45,10 +45,20 @@ def test_a_demo_has_a_past_and_lives_and_leaves_no_process(tmp_path):
         eventually(lambda: len(listed(server, since=newest)) > 20, "live payments are decided", within_seconds=30)
         [traffic] = children_of(server.process.pid, "demo.traffic")
         compared = calls.get(f"{server.url}/v1/models/compare").json()
+        assert compared["models"]["challenger"]["version"] == "2"
+        assert compared["decisions"] > 400
+        assert compared["differences"]["average_precision"]["estimate"] > 0
         children = children_of(server.process.pid)
     assert not [each for each in [traffic, *children] if is_running(each)]
 
-    stored = ["--registry", str(folder / "registry"), "--store", f"sqlite:///{folder / 'decisions.db'}", "--since", "20d"]
+    stored = [
+        "--registry",
+        str(folder / "registry"),
+        "--store",
+        f"sqlite:///{folder / 'decisions.db'}",
+        "--since",
+        "20d",
+    ]
     for proof in ([], ["--history"]):
         replayed = json.loads(run_fraud("replay", *proof, *stored, "--json").stdout)
         assert replayed["decisions"] > 1000

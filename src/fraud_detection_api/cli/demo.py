@@ -43,7 +43,8 @@ def demo(
     """Show a living product on made-up data.
 
     Trains a champion and a challenger, plays two weeks of decisions with what was found out about them, serves on 127.0.0.1,
-    and sends payments until Ctrl-C. It is ready in about half a minute. Of the settings in the environment, it reads those of the log alone.
+    and sends payments until Ctrl-C. It is ready in about half a minute. Settings in the environment are not used, but for
+    those of the log.
 
     Example: `fraud demo --folder my-demo --accounts`
     """

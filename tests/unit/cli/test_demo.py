@@ -19,7 +19,9 @@ def asked(monkeypatch):
 
 def test_a_demo_is_on_loopback_in_its_own_folder_whatever_the_environment_says(fraud, asked, tmp_path):
     variables = {"FRAUD_HOST": "0.0.0.0", "FRAUD_REGISTRY": "real", "FRAUD_STORE": "sqlite:///real.db"}
-    result = fraud("demo", "--folder", tmp_path / "mine", "--port", "0", FRAUD_API_KEYS="score:" + "k" * 40, **variables)
+    result = fraud(
+        "demo", "--folder", tmp_path / "mine", "--port", "0", FRAUD_API_KEYS="score:" + "k" * 40, **variables
+    )
     [(settings, demo, environment)] = asked
     assert result.exit_code == 0
     assert (settings.host, settings.api_keys) == ("127.0.0.1", "")
