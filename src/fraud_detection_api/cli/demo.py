@@ -48,8 +48,8 @@ def demo(
 
     Example: `fraud demo --folder my-demo --accounts`
     """
-    from fraud_detection_api.jobs.demo.making import Scale
     from fraud_detection_api.jobs.demo.running import Demo, run_demo
+    from fraud_detection_api.jobs.demo.scale import Scale
     from fraud_detection_api.processes.scratch_folders import server_folder
 
     settings_with()  # a misspelt variable is reported, though it would not be read

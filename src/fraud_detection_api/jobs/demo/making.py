@@ -11,9 +11,9 @@ import polars as pl
 from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.jobs.demo.past import Past, SetClock
+from fraud_detection_api.jobs.demo.scale import ORDER, Scale
 from fraud_detection_api.jobs.listener import Bar, Listener
 from fraud_detection_api.policy.outcomes import Policy
-from fraud_detection_api.services.models.rollout import Order
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.tables.files import write_frame
 from fraud_detection_api.training.data.card_world import DAY_US, CardWorld
@@ -22,23 +22,12 @@ from fraud_detection_api.training.model_fitter import ModelFitter
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 CONTRACT = "demo_payments"
-POLICY = Policy(amount_at_risk=50.0, review_cost=3.0, wrong_decline_cost=40.0)
+POLICY = Policy(amount_at_risk=50.0, review_cost=3.0, wrong_decline_cost=40.0, reviews_a_day=60.0)
 """Money is in EUR."""
 
-ORDER = Order("fraud demo", "made-up data")
 _QUICK = XGBoostSettings(folds=3, learning_rate=0.1)
 _WINDOW_DAYS = 30.0
 """The longest window of a history feature. Payments without so much before them would have another distribution."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How much of a past there is. Days count back from the origin of the world."""
-
-    days: float = 14.0
-    payments_a_day: float = 1_000.0
-    training_days: float = 40.0
-    challenger_days: float = 6.0
 
 
 @dataclass(frozen=True)

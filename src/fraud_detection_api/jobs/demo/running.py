@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from fraud_detection_api.container.accounts import build_accounts
 from fraud_detection_api.jobs import serving
 from fraud_detection_api.jobs.demo import traffic
-from fraud_detection_api.jobs.demo.making import ORDER, DemoMaker, Scale
+from fraud_detection_api.jobs.demo.scale import ORDER, Scale
 from fraud_detection_api.jobs.listener import Listener, UnusableOption
 from fraud_detection_api.processes.child_process import child_process
 from fraud_detection_api.processes.sigterm import leaves_on_sigterm
@@ -99,6 +99,9 @@ def _world(settings: Settings, demo: Demo, listener: Listener) -> CardWorld:
         return CardWorld(**json.loads(made.read_text(encoding="utf-8")))
     if _holds_something(demo.folder):
         raise UnusableOption("--folder", "holds no complete demo, and is not empty; name another, or remove it")
+    # training's libraries take seconds, and a demo that goes on needs none of them
+    from fraud_detection_api.jobs.demo.making import DemoMaker
+
     world = CardWorld(SEED, int(time.time() * 1e6))
     DemoMaker(settings, world, demo.scale, listener).make()
     # only now: a folder without it holds half a demo

@@ -37,7 +37,8 @@ _EARLIEST = 100_000_000
 
 WAVE_DAYS, WAVE_SHARE = 11, 0.03
 """So many days before the origin, a wave of fraud begins: in pop-up shops that sell vouchers, each open for a day."""
-_WAVE_SHOPS, _WAVE_DEVICES, FIRST_WAVE_TERMINAL = 4, 12, 9_000
+_WAVE_SHOPS, FIRST_WAVE_TERMINAL, _CARDS_ON_A_DEVICE = 4, 9_000, 2.5
+_FIRST_WAVE_DEVICE, _WAVE_DEVICES, _DEVICES_OF_A_DAY = 24_000, 70_000, 6_151
 
 STOLEN_SHARE, TESTS, LARGE = 0.0016, 3, 3
 """Bursts of a stolen card for each payment: some small payments that test it, then some large ones within minutes."""
@@ -133,7 +134,8 @@ class CardWorld:
         time, card = rng.integers(first_us, last_us, size), rng.integers(0, CARDS, size)
         day = (time - self.wave_us) // DAY_US
         terminal = FIRST_WAVE_TERMINAL + day * _WAVE_SHOPS + rng.integers(0, _WAVE_SHOPS, size)
-        device = CARDS * 4 + day * _WAVE_DEVICES + rng.integers(0, _WAVE_DEVICES, size)
+        used = max(1, round(a_day * WAVE_SHARE / _CARDS_ON_A_DEVICE))
+        device = _FIRST_WAVE_DEVICE + (day * _DEVICES_OF_A_DAY + rng.integers(0, used, size)) % _WAVE_DEVICES
         channel, category = np.full(size, CHANNELS.index("web")), np.full(size, CATEGORIES.index("vouchers"))
         amount = usual[card] * rng.uniform(2.0, 6.0, size)
         return _drawn(
