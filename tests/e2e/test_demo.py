@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from fraud_detection_api.container.accounts import build_accounts
+from fraud_detection_api.settings import Settings
 from support import calls
 from support.child_processes import children_of, is_running
 from support.polling import eventually
@@ -30,6 +32,10 @@ def test_a_demo_has_a_past_and_lives_and_leaves_no_process(tmp_path):
         passwords = dict(re.findall(r"sign in as +(\w+), .*: (\S{16})\n", server.log_text()))
         assert list(passwords) == ["ana", "lea", "omar", "ada"]
         assert len(set(passwords.values())) == 4
+        accounts = build_accounts(Settings(store=f"sqlite:///{folder / 'decisions.db'}"))
+        roles = {name: accounts.sign_in(name, password, "")[1:3] for name, password in passwords.items()}
+        assert roles == {"ana": ("analyst", 0), "lea": ("analyst", 1), "omar": ("auditor", 0), "ada": ("admin", 0)}
+        accounts.close()
 
         assert "made up" in server.log_text()
         contract = calls.get(f"{server.url}/v1/contract").json()

@@ -52,13 +52,13 @@ class DemoMaker:
         with self.listener.step("Loading what cards did before"):
             seed_history(played, before.filter(_since(begin - int(_WINDOW_DAYS * DAY_US))))
         with self.listener.step("Playing the past") as progress:
-            played.play(past.filter(~_since(challenged)), lambda share: progress(share / 2))
+            played.play(past.filter(~_since(challenged)), progress)
         with self.listener.step("Training the challenger") as progress:
             # what is younger than the labels' delay is not known yet
             known = pl.concat([before, past]).filter(~_since(challenged - self._delay_us))
             played.challenge(self._fit(known, challenged, progress))
-        with self.listener.step("Playing the past") as progress:
-            played.play(past.filter(_since(challenged)), lambda share: progress(0.5 + share / 2))
+        with self.listener.step("Playing the last days") as progress:
+            played.play(past.filter(_since(challenged)), progress)
         played.end(self.world.origin_us / 1e6)
 
     def _fit(self, frame: pl.DataFrame, at_us: int, progress: Bar) -> str:

@@ -105,6 +105,7 @@ class Past:
                 on_progress(number / payments.height)
         if together:
             self._decide(together)
+        on_progress(1.0)
 
     def end(self, now: float) -> None:
         """Let time pass until now. What is found out later is left to nobody: those decisions stay open."""
