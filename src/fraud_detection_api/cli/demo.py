@@ -56,7 +56,6 @@ def demo(
     with server_folder("demo") if folder is None else nullcontext(folder) as place, usage_errors():
         settings = settings_with(**_settings(place.absolute(), port))
         wanted = Demo(place, Scale(days=days, payments_a_day=payments), accounts, rate)
-        say("making a demo of made-up payments, or continuing it; about half a minute on two cores")
         run_demo(settings, wanted, listener=LISTENER, on_listening=_say_listening)
 
 

@@ -59,6 +59,11 @@ def run_server(settings: Settings, *, stores: bool, on_listening: Callable[[str]
             uvicorn.Server(config).run(sockets=listeners)
 
 
+def require_free(host: str, port: int) -> None:
+    """Raise InvalidSetting where somebody listens there: what comes before the server may take long."""
+    _bind(host, port).close()
+
+
 def _listeners(settings: Settings) -> list[socket.socket]:
     """The socket for callers, and the one for health routes if there is one. Raises InvalidSetting."""
     with ExitStack() as bound:

@@ -1,6 +1,7 @@
 """fraud demo, up to the moment at which it makes something; what follows is tested against a real process."""
 
 import os
+import socket
 
 import pytest
 
@@ -43,3 +44,11 @@ def test_a_folder_with_something_else_is_refused_and_left_as_it_is(fraud, tmp_pa
     assert result.exit_code == 2
     assert "--folder" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_port_that_is_taken_is_reported_before_anything_is_made(fraud, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = fraud("demo", "--folder", tmp_path / "mine", "--port", taken.getsockname()[1])
+    assert result.exit_code == 1
+    assert "cannot listen on http://127.0.0.1:" in result.stderr
+    assert not (tmp_path / "mine").exists()

@@ -15,6 +15,7 @@ from fraud_detection_api.jobs.demo import traffic
 from fraud_detection_api.jobs.demo.scale import ORDER, Scale
 from fraud_detection_api.jobs.listener import Listener, UnusableOption
 from fraud_detection_api.processes.child_process import child_process
+from fraud_detection_api.processes.server import require_free
 from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 from fraud_detection_api.services.accounts.account_store import ConsoleRole
 from fraud_detection_api.settings import Settings
@@ -57,8 +58,10 @@ class OnListening(Protocol):
 def run_demo(settings: Settings, demo: Demo, *, listener: Listener, on_listening: OnListening) -> None:
     """Serve until SIGTERM or Ctrl-C. Registry and store of the settings are in the demo's folder.
 
-    Raises UnusableOption where the folder holds something else, and as `serving.serve`.
+    Raises UnusableOption where the folder holds something else, InvalidSetting where somebody listens on the port, and as
+    `serving.serve`.
     """
+    require_free(settings.host, settings.port)
     with leaves_on_sigterm():
         world = _world(settings, demo, listener)
         people = make_accounts(settings) if demo.with_accounts else []
@@ -99,6 +102,7 @@ def _world(settings: Settings, demo: Demo, listener: Listener) -> CardWorld:
         return CardWorld(**json.loads(made.read_text(encoding="utf-8")))
     if _holds_something(demo.folder):
         raise UnusableOption("--folder", "holds no complete demo, and is not empty; name another, or remove it")
+    listener.say("making a demo of made-up payments; about half a minute on two cores")
     # training's libraries take seconds, and a demo that goes on needs none of them
     from fraud_detection_api.jobs.demo.making import DemoMaker
 
