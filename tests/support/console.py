@@ -15,6 +15,7 @@ from fraud_detection_api.main import create_app
 from fraud_detection_api.services.accounts.sessions import Sessions
 from fraud_detection_api.services.accounts.signing_in import LocalAccounts, Throttle
 from fraud_detection_api.services.accounts.trail import Trail
+from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.settings import Settings
 from support.fakes import InMemoryRegistry
 
@@ -26,10 +27,10 @@ HTML = "text/html; charset=utf-8"
 class Served:
     """A console on a store of its own, on a clock that is stepped; `browser` makes another browser."""
 
-    def __init__(self, location: str, **settings: object) -> None:
+    def __init__(self, location: str, registry: ModelRegistry | None = None, **settings: object) -> None:
         self.now = [1_800_000_000.0]
         configured = Settings(store=location, **settings)
-        container = build_container(configured, registry=InMemoryRegistry())
+        container = build_container(configured, registry=registry or InMemoryRegistry())
         database = build_database(configured)
         if database is not None:
             container.store.migrate()

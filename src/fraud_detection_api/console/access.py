@@ -13,11 +13,14 @@ DECISIONS, DECISIONS_CSV = f"{PATH}/decisions", f"{PATH}/decisions.csv"
 DECISION = f"{DECISIONS}/{{decision_id}}"
 AUDIT = f"{PATH}/audit"
 
+MODELS, POLICY, MONITORING = f"{PATH}/models", f"{PATH}/policy", f"{PATH}/monitoring"
+
 Allowed: TypeAlias = frozenset[ConsoleRole] | None
 """The roles that may; None where nobody need be signed in."""
 
 EVERYBODY: Allowed = None
 EVERY_ROLE: Allowed = frozenset(ROLES)
+ADMIN: Allowed = frozenset({"admin"})
 
 SEES_RECORDS: Allowed = frozenset({"analyst", "auditor", "admin"})
 """Who sees records of customers."""
@@ -36,6 +39,15 @@ ACCESS: Mapping[tuple[str, str], Allowed] = {
     ("GET", DECISIONS_CSV): SEES_RECORDS,
     ("GET", DECISION): SEES_RECORDS,
     ("GET", AUDIT): SEES_TRAIL,
+    # models, policy and monitoring
+    ("GET", MODELS): EVERY_ROLE,
+    ("GET", f"{MODELS}/{{version}}"): EVERY_ROLE,
+    ("GET", f"{MODELS}/{{version}}/report"): EVERY_ROLE,
+    ("GET", f"{MODELS}/{{version}}/comparison"): EVERY_ROLE,
+    ("GET", f"{MODELS}/{{version}}/change/{{change}}"): ADMIN,
+    ("POST", f"{MODELS}/{{version}}/change/{{change}}"): ADMIN,
+    ("GET", POLICY): EVERY_ROLE,
+    ("GET", MONITORING): EVERY_ROLE,
     ("GET", f"{PATH}/{{path:path}}"): EVERY_ROLE,
     ("POST", f"{PATH}/{{path:path}}"): EVERY_ROLE,
 }

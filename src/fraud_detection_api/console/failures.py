@@ -35,7 +35,14 @@ _STATUSES: dict[type[errors.FraudError], int] = {
     errors.UnknownDecision: 404,
     errors.InvalidCursor: 400,
     errors.BodyTooSlow: 408,
+    errors.UnknownModel: 404,
+    errors.NoChampion: 404,
+    errors.NoChallenger: 404,
     errors.AliasMoved: 409,
+    errors.GateRefused: 409,
+    errors.CorruptBundle: 409,
+    errors.ContractMismatch: 409,
+    errors.InvalidChallenger: 409,
     errors.BodyTooLarge: 413,
     errors.UnsupportedMedia: 415,
     errors.MalformedBody: 400,
@@ -45,9 +52,10 @@ _STATUSES: dict[type[errors.FraudError], int] = {
     errors.RegistryUnavailable: 503,
     errors.NoStore: 503,
     ProviderUnavailable: 503,
+    errors.ModelNotReady: 503,
 }
 
-_TEXTS = {403: "forbidden", 404: "not_found", 409: "conflict", 429: "busy", 503: "unavailable", 500: "unexpected"}
+_TEXTS = {403: "forbidden", 404: "not_found", 429: "busy", 503: "unavailable", 500: "unexpected"}
 
 
 def failure_page(error: errors.FraudError, visitor: Visitor, request_id: str) -> Response:
@@ -58,7 +66,8 @@ def failure_page(error: errors.FraudError, visitor: Visitor, request_id: str) ->
         log_event("unavailable", level=logging.WARNING, request_id=request_id, reason=detail)
         detail = error.neutral
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 429 else None
-    return _page(Failure(status, _TEXTS.get(status, "refused"), detail, request_id), visitor, headers)
+    texts = "conflict" if isinstance(error, errors.AliasMoved) else _TEXTS.get(status, "refused")
+    return _page(Failure(status, texts, detail, request_id), visitor, headers)
 
 
 def unexpected_page(visitor: Visitor, request_id: str) -> Response:

@@ -8,7 +8,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from fraud_detection_api import __version__
-from fraud_detection_api.console.access import ACCESS, AUDIT, DECISIONS, PATH, SIGN_IN, SIGN_OUT
+from fraud_detection_api.console.access import (
+    ACCESS,
+    AUDIT,
+    DECISIONS,
+    MODELS,
+    MONITORING,
+    PATH,
+    POLICY,
+    SIGN_IN,
+    SIGN_OUT,
+)
 from fraud_detection_api.console.assets import asset_path
 from fraud_detection_api.console.visitors import Visitor
 from fraud_detection_api.console.words import say
@@ -41,9 +51,12 @@ class Page:
 SERVICE = Page("service.html", "service", PATH)
 
 DECISIONS_PAGE = Page("decisions.html", "search", DECISIONS)
+MONITORING_PAGE = Page("monitoring.html", "monitoring", MONITORING)
+MODELS_PAGE = Page("models/registry.html", "models", MODELS)
+POLICY_PAGE = Page("policy.html", "policy", POLICY)
 AUDIT_PAGE = Page("audit.html", "audit", AUDIT)
 
-NAVIGATION = (SERVICE, DECISIONS_PAGE, AUDIT_PAGE)
+NAVIGATION = (SERVICE, DECISIONS_PAGE, MONITORING_PAGE, MODELS_PAGE, POLICY_PAGE, AUDIT_PAGE)
 """The pages that the navigation leads to, in its order. A person sees those that their role may open."""
 
 

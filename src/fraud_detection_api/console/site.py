@@ -9,13 +9,34 @@ from fraud_detection_api.console.decisions import pages as decisions
 from fraud_detection_api.console.decisions.export import Exporter
 from fraud_detection_api.console.decisions.search import SearchReader
 from fraud_detection_api.console.decisions.view import DecisionReader
+from fraud_detection_api.console.figures.measuring import Measurements
+from fraud_detection_api.console.models import actions as model_actions
+from fraud_detection_api.console.models import pages as model_pages
+from fraud_detection_api.console.models.changing import Changes
+from fraud_detection_api.console.models.compared_view import ComparisonReader
+from fraud_detection_api.console.models.model_view import ModelReader
+from fraud_detection_api.console.models.registry_view import RegistryReader
+from fraud_detection_api.console.monitoring import pages as monitoring_pages
+from fraud_detection_api.console.monitoring.view import MonitoringReader
+from fraud_detection_api.console.policy import pages as policy_pages
+from fraud_detection_api.console.policy.view import PolicyReader
 from fraud_detection_api.console.views.service import ServiceReader
 from fraud_detection_api.console.visitors import Console
 from fraud_detection_api.container.process import Container
 from fraud_detection_api.routes.health import Readiness
 from fraud_detection_api.routes.protocol.prefix import PublicPrefix
 
-ROUTERS = (signing_in.router, service.router, decisions.router, audit.router, service.unknown)
+ROUTERS = (
+    signing_in.router,
+    service.router,
+    decisions.router,
+    audit.router,
+    model_pages.router,
+    model_actions.router,
+    policy_pages.router,
+    monitoring_pages.router,
+    service.unknown,
+)
 """The last is of addresses that no page has."""
 
 
@@ -47,4 +68,23 @@ def console_services(container: Container, prefix: PublicPrefix, readiness: Read
         SearchReader(container.history, deployment.champion),
         Exporter(container.history),
         TrailReader(people),
+        *_model_services(container),
+    ]
+
+
+def _model_services(container: Container) -> list[object]:
+    """What the pages of models, the policy and monitoring need. They share one thread for what takes long."""
+    deployment, measurements = container.deployment, Measurements()
+    registry = RegistryReader(deployment.models, deployment.rollout, container.metrics)
+    comparisons = ComparisonReader(
+        deployment.champion, deployment.models, deployment.rollout, deployment.comparisons, measurements
+    )
+    trail = None if container.people is None else container.people.trail
+    return [
+        registry,
+        ModelReader(registry),
+        comparisons,
+        Changes(registry, comparisons, deployment.rollout, trail),
+        PolicyReader(deployment.champion, deployment.models, container.backtests, measurements),
+        MonitoringReader(deployment.champion, deployment.monitoring, measurements),
     ]

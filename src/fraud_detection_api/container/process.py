@@ -39,6 +39,8 @@ from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.models.shown_models import ShownModels
 from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.observing.observation_store import ObservationStore
+from fraud_detection_api.services.reporting.backtest import Sources
+from fraud_detection_api.services.reporting.recent import RecentBacktests
 from fraud_detection_api.services.reporting.traffic import Traffic
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter
@@ -75,6 +77,7 @@ class Container:
     shown_models: ShownModels
     replays: ReplayService
     traffic: Traffic
+    backtests: RecentBacktests
     people: People | None
     keys: ApiKeys
     key_reload: KeyReload | None
@@ -135,6 +138,9 @@ def build_container(
         shown_models=ShownModels(registry),
         replays=ReplayService(seen, Replayer(StoredModels(registry), recorder)),
         traffic=Traffic(seen),
+        backtests=RecentBacktests(
+            None if seen is None or labels is None else Sources(seen, labels, recorder.is_intact, registry)
+        ),
         people=people,
         keys=keys,
         key_reload=build_key_reload(settings, keys, metrics.tallies),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Literal, NamedTuple, TypeAlias
 
 from fraud_detection_api.monitoring.comparison import ModelComparison
 from fraud_detection_api.policy.consequences import PER
@@ -47,15 +48,57 @@ class GateVerdict:
         return not self.reasons
 
 
+Check: TypeAlias = Literal["traffic", "ranking", "calibration", "cost", "latency"]
+
+
+class Requirement(NamedTuple):
+    """One of the gate's checks: what must hold, what was found, and the reasons why it does not hold; none where it does."""
+
+    check: Check
+    required: str
+    found: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+def requirements(comparison: ModelComparison, limits: GateLimits, *, events: str = "frauds") -> tuple[Requirement, ...]:
+    """Every check of `judge`, one by one, in its order."""
+    required: dict[Check, str] = {
+        "traffic": f"at least {limits.decisions:,} decisions by both, with {limits.frauds:,} known {events} among them",
+        "ranking": (
+            f"at most {limits.roc_auc_loss:g} of ROC AUC and {limits.average_precision_loss:g} of average precision may be "
+            "lost, at the lower end of the 95 % interval"
+        ),
+        "calibration": (
+            f"{events} are {1 - limits.calibration:.2f} to {1 + limits.calibration:.2f} times those expected, or the 95 % "
+            "interval includes 1"
+        ),
+        "cost": f"at the champion's costs, decisions are not shown to cost {_allowed_more(limits)}",
+        "latency": f"a record takes at most {limits.latency_ratio:g} times as long as with the champion, or {CHEAP_US:g} µs",
+    }
+    checks = dict(zip(required, _CHECKS, strict=True))
+    found = dict(zip(required, _FINDINGS, strict=True))
+    return tuple(
+        Requirement(
+            name, words, tuple(found[name](comparison, events)), tuple(checks[name](comparison, limits, events))
+        )
+        for name, words in required.items()
+    )
+
+
+def _allowed_more(limits: GateLimits) -> str:
+    percent = f"over {100 * limits.cost_increase:g} % " if limits.cost_increase else ""
+    return f"{percent}more than the champion's"
+
+
 def judge(comparison: ModelComparison, limits: GateLimits, *, events: str = "frauds") -> GateVerdict:
     """The verdict on a challenger. What was not measured does not pass: the reason says what is missing.
 
     `events` is what the models predict, as people call several of them.
     """
-    checks = (_traffic, _ranking, _calibration, _cost, _latency)
-    reasons = tuple(reason for check in checks for reason in check(comparison, limits, events))
+    reasons = tuple(reason for check in _CHECKS for reason in check(comparison, limits, events))
     changed, default = _limits(limits, defaults=False), _limits(limits, defaults=True)
-    return GateVerdict(reasons, (*changed, *_found(comparison, events), *default))
+    found = (sentence for finding in _FINDINGS for sentence in finding(comparison, events))
+    return GateVerdict(reasons, (*changed, *found, *default))
 
 
 def _traffic(comparison: ModelComparison, limits: GateLimits, events: str) -> Iterator[str]:
@@ -135,22 +178,40 @@ def _latency(comparison: ModelComparison, limits: GateLimits, _events: str) -> I
         )
 
 
-def _found(comparison: ModelComparison, events: str) -> Iterator[str]:
-    """What was measured, in few words, for a registry keeps them with each promotion."""
+_CHECKS = (_traffic, _ranking, _calibration, _cost, _latency)
+
+
+def _found_traffic(comparison: ModelComparison, events: str) -> Iterator[str]:
+    """What was measured, here and below in few words, for a registry keeps them with each promotion."""
     yield (
         f"{comparison.decisions:,} decisions were compared; the truth of {comparison.known:,} is known, "
         f"{comparison.frauds:,} are {events}"
     )
+
+
+def _found_ranking(comparison: ModelComparison, _events: str) -> Iterator[str]:
     for name, difference in comparison.differences.items():
         yield f"{_words(name)} {difference.estimate:+.4f} ({difference.lower:+.4f} to {difference.upper:+.4f})"
+
+
+def _found_calibration(comparison: ModelComparison, events: str) -> Iterator[str]:
     if (ratio := comparison.observed_to_expected) is not None:
         yield f"{events} are {ratio.estimate:.2f} times those expected ({ratio.lower:.2f} to {ratio.upper:.2f})"
+
+
+def _found_cost(comparison: ModelComparison, _events: str) -> Iterator[str]:
     for money in comparison.money[:1]:
         estimate, lower, upper = (_amount(number, "+") for number in money.difference)
         champion = _amount(money.champion)
         yield f"{PER:,} decisions cost {estimate} ({lower} to {upper}) beside {champion}, at the champion's costs"
+
+
+def _found_latency(comparison: ModelComparison, _events: str) -> Iterator[str]:
     if (latency := comparison.latency) is not None:
         yield f"a record takes {latency.challenger_us:,.0f} µs, the champion's {latency.champion_us:,.0f} µs"
+
+
+_FINDINGS = (_found_traffic, _found_ranking, _found_calibration, _found_cost, _found_latency)
 
 
 def _limits(limits: GateLimits, *, defaults: bool) -> Iterator[str]:

@@ -18,7 +18,7 @@ from fraud_detection_api.services.accounts.refusals import ProviderReason
 from fraud_detection_api.services.history.replay import Status
 
 FOLDER = Path(words.__file__).parent
-TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
+TEMPLATES = sorted((FOLDER / "templates").rglob("*.html"))
 SOURCE = "".join(path.read_text(encoding="utf-8") for path in [*TEMPLATES, *FOLDER.rglob("*.py")]).replace("'", '"')
 
 
@@ -54,11 +54,14 @@ def test_every_text_is_used():
     by_name |= {f"{section}.{value}" for section, values in BY_VALUE.items() for value in values}
     by_name |= {key for key in words.catalogue() if key.endswith(".title") or key.startswith("history.")}
     by_name |= {f"sign_in.{why}" for why in get_args(ProviderReason)}
+    begins = tuple(re.findall(r"say\(f?\"([a-z_]+\.[a-z_]*)(?:\" ~|\{)", SOURCE))
+    ends = tuple(re.findall(r"say\([a-z_.]+ ~ \"(\.[a-z_]+)\"", SOURCE))
+    by_name |= {key for key in words.catalogue() if key.startswith(begins) or key.endswith(ends)}
     assert [key for key in words.catalogue() if key not in by_name and f'"{key}"' not in SOURCE] == []
 
 
 def test_every_text_that_is_used_is_there():
-    used = set(re.findall(r"say\(\"([a-z_]+\.[a-z_]+)\"", SOURCE))
+    used = set(re.findall(r"say\(\"([a-z_]+\.[a-z_]+)\"[,)]", SOURCE))
     assert used <= words.catalogue().keys()
 
 

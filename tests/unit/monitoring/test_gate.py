@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.monitoring.comparison import Latency, Pairs, Side, compare
-from fraud_detection_api.monitoring.gate import GateLimits, judge
+from fraud_detection_api.monitoring.gate import GateLimits, judge, requirements
 from fraud_detection_api.services.models.aliases import AliasChange, Cause, change_text, parsed_change
 from fraud_detection_api.statistics.estimates import Estimate
 from unit.monitoring.test_comparison import POLICY, drawn, side
@@ -214,3 +214,18 @@ def test_a_model_of_defaults_is_judged_in_their_words():
     told = [*verdict.reasons, verdict.evidence[0]]
     assert any("0 defaults are known" in text for text in told)
     assert not any("fraud" in text for text in told)
+
+
+def test_requirements_are_the_verdicts_checks_one_by_one():
+    is_fraud, worse, better = drawn()
+    for comparison in (better_comparison(), compared(better, worse, is_fraud, latency=None)):
+        verdict, checked = judge(comparison, LIMITS), requirements(comparison, LIMITS)
+        assert [each.check for each in checked] == ["traffic", "ranking", "calibration", "cost", "latency"]
+        assert tuple(reason for each in checked for reason in each.reasons) == verdict.reasons
+        assert {sentence for each in checked for sentence in each.found} <= set(verdict.evidence)
+
+
+def test_a_requirement_says_what_the_limits_allow():
+    required = {each.check: each.required for each in requirements(better_comparison(), GateLimits(cost_increase=0.1))}
+    assert required["traffic"] == "at least 1,000 decisions by both, with 50 known frauds among them"
+    assert required["cost"].endswith("over 10 % more than the champion's")

@@ -16,6 +16,10 @@ Deed: TypeAlias = Literal[
     "signed_out",
     "viewed_decision",
     "exported",
+    "promotion_ordered",
+    "rollback_ordered",
+    "challenge_ordered",
+    "challenge_end_ordered",
 ]
 
 

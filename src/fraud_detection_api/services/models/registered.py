@@ -1,11 +1,20 @@
 """The registry's models, and the version that an alias stands for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.errors import CorruptBundle, FraudError, NoChallenger, NoChampion, UnknownModel
-from fraud_detection_api.model.bundle import read_bundle, read_card, read_contract, read_manifest
+from fraud_detection_api.model.bundle import (
+    circumstances_of,
+    read_bundle,
+    read_card,
+    read_contract,
+    read_evidence,
+    read_manifest,
+)
+from fraud_detection_api.policy.population import Population
 from fraud_detection_api.services.models.aliases import ALIASES, CHALLENGER, CHAMPION, Alias
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registry import ModelRegistry
@@ -18,7 +27,10 @@ _UNASSIGNED: dict[Alias, tuple[type[FraudError], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """A version as it is listed. A damaged version has a `problem`, and only its number and aliases are known."""
+    """A version as it is listed. A damaged version has a `problem`, and only its number and aliases are known.
+
+    `circumstances` are those of its registration: by whom, from which file, beside which champion.
+    """
 
     version: str
     aliases: tuple[Alias, ...]
@@ -26,6 +38,7 @@ class ModelDescription:
     created_at: str = ""
     card: dict[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    circumstances: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ModelService:
@@ -37,6 +50,10 @@ class ModelService:
     def describe_all(self) -> list[ModelDescription]:
         """All versions, newest first."""
         return [self._describe(version) for version in reversed(self._registry.versions())]
+
+    def versions(self) -> list[str]:
+        """The numbers of all versions, newest first."""
+        return self._registry.versions()[::-1]
 
     def describe(self, version: str) -> ModelDescription:
         """One version, or the version that an alias stands for. Raises UnknownModel, and as `resolve`."""
@@ -54,6 +71,11 @@ class ModelService:
         """The contract of the model. Raises CorruptBundle, and as `resolve`."""
         version = self.resolve(version_or_alias)
         return read_contract(self._registry.fetch(version), source=f"version {version}")
+
+    def population(self, version_or_alias: str) -> Population:
+        """The out-of-fold scores that the model's policy was weighed on, in cells. Raises UnknownModel, CorruptBundle."""
+        version = self.resolve(version_or_alias)
+        return read_evidence(self._registry.fetch(version), source=f"version {version}")[1]
 
     def document(self, version_or_alias: str, name: str) -> tuple[str, dict[str, Any], bytes]:
         """A version, its manifest, and a file of its verified bundle, such as `report.html`. Raises as `load`."""
@@ -88,4 +110,11 @@ class ModelService:
             manifest, card = read_card(self._registry.fetch(version), source=f"version {version}")
         except CorruptBundle as error:
             return ModelDescription(version, aliases, problem=str(error))
-        return ModelDescription(version, aliases, manifest["digest"], manifest["created_at"], card)
+        return ModelDescription(
+            version,
+            aliases,
+            manifest["digest"],
+            manifest["created_at"],
+            card,
+            circumstances=circumstances_of(manifest),
+        )

@@ -64,6 +64,14 @@ class Order:
         return aliases.Cause(action, self.by, self.reason, self.force, gate, tuple(gate_reasons), digest)
 
 
+class Judged(NamedTuple):
+    """The gate's verdict on a version, with the reasons against it and then what was found."""
+
+    version: str
+    gate: aliases.GateState
+    reasons: tuple[str, ...]
+
+
 class RolloutService:
     """Promotes and rolls back champions, starts and ends challenges.
 
@@ -102,8 +110,17 @@ class RolloutService:
             remedy=f"Leave --promote out and run `fraud models challenge VERSION`, or add {order.form.force}",
         )
 
-    def promote(self, version: str, order: Order = Order(), *, allow_contract_change: bool = False) -> str:
+    def promote(
+        self,
+        version: str,
+        order: Order = Order(),
+        *,
+        allow_contract_change: bool = False,
+        instead_of: str | None = aliases.ANYWHERE,
+    ) -> str:
         """Verify a version, or the version that an alias stands for, and make it champion; returns it.
+
+        `instead_of` is the champion that the caller saw: another one means that the champion changed in the meantime.
 
         Raises UnknownModel, NoChampion, CorruptBundle, GateRefused, StoreUnavailable where the gate cannot judge,
         ContractMismatch where callers would have to send other records and that is not allowed, and AliasMoved where the
@@ -114,24 +131,38 @@ class RolloutService:
         self._require_servable(candidate)
         if self._assigned(aliases.CHAMPION) == version:
             return version
+        if instead_of not in (aliases.ANYWHERE, self._assigned(aliases.CHAMPION)):
+            raise errors.AliasMoved(aliases.CHAMPION)
         incumbent = self._incumbent()
         if incumbent is not None and not allow_contract_change:
             _require_same_records(candidate.bundle.contract, incumbent, order, which=f"version {version}")
         gate, reasons = self._judged(candidate, incumbent, order)
         cause = order.cause("promote", gate=gate, gate_reasons=reasons, digest=digest)
-        expected = aliases.ANYWHERE if incumbent is None else incumbent.version
+        expected = instead_of if incumbent is None else incumbent.version
+        if instead_of not in (aliases.ANYWHERE, expected):
+            raise errors.AliasMoved(aliases.CHAMPION)
         self._registry.assign(aliases.CHAMPION, version, cause, expected=expected)
         log_event("promoted", version=version, digest=digest, forced=order.force, gate=gate)
         self._challenge_is_over(version, order)
         return version
 
-    def rollback(self, order: Order = Order()) -> str:
+    def judged(self, version: str) -> Judged:
+        """What a promotion of the version would find now. Nothing is changed. Raises as `promote`, but for GateRefused."""
+        candidate, incumbent = self._models.load(version), self._incumbent()
+        gate, reasons = self._judged(candidate, incumbent, Order(force=True))
+        return Judged(candidate.version, gate, reasons)
+
+    def rollback(self, order: Order = Order(), *, to: str = aliases.ANYWHERE) -> str:
         """Verify the previous champion and make it champion again; returns it. The gate does not judge it.
+
+        `to` is the version that the caller expects back.
 
         Raises NoChampion where there is none, AliasMoved where somebody else was quicker, so that two rollbacks at once do
         not go back two steps, and CorruptBundle and ContractMismatch as `promote` does.
         """
-        previous = self._models.load(self._registry.previous(aliases.CHAMPION))
+        previous = self._models.load(self.previous())
+        if to not in (aliases.ANYWHERE, previous.version):
+            raise errors.AliasMoved(aliases.CHAMPION)
         self._require_servable(previous)
         reasons = ("it was champion before",)
         cause = order.cause("rollback", gate="exempt", gate_reasons=reasons, digest=previous.bundle.digest)
@@ -139,6 +170,10 @@ class RolloutService:
         log_event("rolled_back", version=restored)
         self._challenge_is_over(restored, order)
         return restored
+
+    def previous(self) -> str:
+        """The version that a rollback would make champion. Raises NoChampion."""
+        return self._registry.previous(aliases.CHAMPION)
 
     def challenge(self, version: str, order: Order = Order()) -> str:
         """Let a version score in the champion's shadow; returns it. It replaces any other challenger.

@@ -250,13 +250,13 @@ class _Testing:
     def __call__(self) -> "tuple[DecisionStore, Callable[[Sequence[StoredDecision]], Backtest]]":
         sources = self.opening()
         contracts = RecordContracts(self.contract, sources.registry)
-        return sources.store, partial(_tested, sources, self.policy, self.contract, contracts)
+        return sources.store, partial(tested, sources, self.policy, self.contract, contracts)
 
 
-def _tested(
+def tested(
     sources: Sources, policy: Policy, contract: Contract, contracts: RecordContracts, rows: Sequence[StoredDecision]
 ) -> Backtest:
-    """A backtest of these decisions alone."""
+    """A backtest of these decisions alone, oldest first. Raises StoreUnavailable, RegistryUnavailable."""
     test = Backtest(policy, contract.amount_at_risk)
     reasons = [
         _why_not(row, contracts, amounts_decide=contract.amount_at_risk is not None)

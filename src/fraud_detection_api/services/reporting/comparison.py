@@ -13,7 +13,7 @@ from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import NoStore
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.monitoring.comparison import Latency, ModelComparison, Pairs, Side, compare
-from fraud_detection_api.monitoring.gate import GateLimits, GateVerdict, judge
+from fraud_detection_api.monitoring.gate import GateLimits, GateVerdict, Requirement, judge, requirements
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.report.document import words_for
 from fraud_detection_api.services.history.replay import UNREADABLE_RECORD, stored_records
@@ -53,6 +53,7 @@ class Compared:
     until: int
     comparison: ModelComparison
     verdict: GateVerdict
+    requirements: tuple[Requirement, ...] = ()
 
 
 class ComparisonService:
@@ -91,7 +92,8 @@ class ComparisonService:
         verdict = judge(comparison, self._limits, events=events)
         period = f"decisions since {utc_text(since)} count; the truth is taken as known before {utc_text(until)}"
         verdict = replace(verdict, evidence=(*verdict.evidence, period))
-        return Compared(champion, challenger, since, until, comparison, verdict)
+        checked = requirements(comparison, self._limits, events=events)
+        return Compared(champion, challenger, since, until, comparison, verdict, checked)
 
 
 class _Reading:

@@ -400,3 +400,27 @@ def test_another_contract_is_refused_before_it_trains(registry):
         service.require_promotable(Order(), other)
     service.require_promotable(Order(), other, allow_contract_change=True)
     RolloutService(InMemoryRegistry()).require_promotable(Order(), other)
+
+
+def test_a_promotion_from_another_champion_than_the_one_that_was_seen_is_refused(service, registry):
+    version = registry.register(other_credit_files())
+    registry.assign("champion", registry.register(credit_files()))
+    with pytest.raises(AliasMoved):
+        service.promote(version, instead_of="1")
+    assert registry.assigned("champion") == "3"
+    assert service.promote(version, instead_of="3") == version
+
+
+def test_a_rollback_to_another_version_than_the_one_that_was_seen_is_refused(service, registry):
+    registry.assign("champion", registry.register(other_credit_files()))
+    with pytest.raises(AliasMoved):
+        service.rollback(to="2")
+    assert registry.assigned("champion") == "2"
+    assert service.rollback(to="1") == "1"
+
+
+def test_what_a_promotion_would_find_changes_nothing(registry):
+    version = registry.register(other_credit_files())
+    found = RolloutService(registry).judged(version)
+    assert (found.version, found.gate, found.reasons) == (version, "off", ())
+    assert registry.assigned("champion") == "1"

@@ -1,0 +1,1 @@
+"""Figures that pages show: measured apart from requests, and drawn as plain SVG."""

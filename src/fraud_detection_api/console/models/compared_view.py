@@ -1,0 +1,163 @@
+"""The view of a comparison: the gate's requirements one by one, and champion beside challenger with intervals."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from fraud_detection_api.console.figures.measuring import PATIENTLY, QUICKLY, Measurements
+from fraud_detection_api.console.views.service import moment
+from fraud_detection_api.monitoring.comparison import ModelComparison
+from fraud_detection_api.monitoring.gate import Requirement
+from fraud_detection_api.report.document import Words, words_for
+from fraud_detection_api.report.numbers import MONITORED, count, decimal, measure_text, number, percent, range_of
+from fraud_detection_api.schemas.records.parser import RecordParser
+from fraud_detection_api.services.models.deployment import Deployment
+from fraud_detection_api.services.models.follower import AliasFollower
+from fraud_detection_api.services.models.registered import ModelService
+from fraud_detection_api.services.models.rollout import Judged, RolloutService
+from fraud_detection_api.services.reporting.comparison import Compared, ComparisonService
+from fraud_detection_api.statistics.estimates import Estimate
+
+FRESH_SECONDS = 60.0
+
+
+class MeasureRow(NamedTuple):
+    """A measure of both models; a figure is empty where it cannot be measured."""
+
+    name: str
+    champion: str
+    champion_interval: str
+    challenger: str
+    challenger_interval: str
+    difference: str
+    difference_interval: str
+
+
+class MoneyRow(NamedTuple):
+    """Mean cost of 1,000 decisions at the costs of one policy."""
+
+    policy: str
+    champion: str
+    challenger: str
+    difference: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedView:
+    """What the page shows of a comparison. `swaps` are rows of counts by the champion's outcome and the challenger's."""
+
+    champion: str
+    challenger: str
+    since: str
+    until: str
+    decisions: str
+    known: str
+    frauds: str
+    events: str
+    agreement: str
+    passed: bool
+    requirements: tuple[Requirement, ...]
+    measures: tuple[MeasureRow, ...]
+    money: tuple[MoneyRow, ...]
+    swaps: tuple[tuple[str, tuple[str, ...]], ...]
+    age_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonPage:
+    """The page of a version's comparison; `compared` is None while it is measured."""
+
+    version: str
+    compared: ComparedView | None
+
+
+@dataclass(frozen=True)
+class ComparisonReader:
+    """Compares in the background: loading models and reading 200,000 decisions can take a minute."""
+
+    champion: AliasFollower[Deployment[RecordParser]]
+    models: ModelService
+    rollout: RolloutService
+    comparisons: ComparisonService
+    measurements: Measurements
+
+    def page(self, version: str, *, patiently: bool) -> ComparisonPage:
+        """A version beside the champion. Raises UnknownModel, ModelNotReady, and as `ComparisonService.compare`."""
+        version, served = self.models.describe(version).version, self.champion.require().champion
+
+        def measure() -> Compared:
+            return self.comparisons.compare(served, self.models.load(version))
+
+        key = ("compared", served.bundle.digest, version)
+        found = self.measurements.get(key, measure, fresh_seconds=FRESH_SECONDS, wait_seconds=_wait(patiently))
+        if found.value is None:
+            return ComparisonPage(version, None)
+        return ComparisonPage(version, compared_view(found.value, age_seconds=int(found.age_seconds)))
+
+    def judged(self, version: str, champion: str | None, *, patiently: bool) -> Judged | None:
+        """What the gate says to a promotion; None while it is measured. Raises as `RolloutService.judged`."""
+        key = ("judged", champion, version)
+        return self.measurements.get(
+            key,
+            lambda: self.rollout.judged(version),
+            fresh_seconds=FRESH_SECONDS,
+            wait_seconds=_wait(patiently),
+        ).value
+
+
+def _wait(patiently: bool) -> float:  # noqa: FBT001 of two
+    return PATIENTLY if patiently else QUICKLY
+
+
+def compared_view(compared: Compared, *, age_seconds: int = 0) -> ComparedView:
+    """The comparison as figures with intervals."""
+    found, words = compared.comparison, words_for(compared.champion.bundle.contract.purpose)
+    return ComparedView(
+        champion=compared.champion.version,
+        challenger=compared.challenger.version,
+        since=moment(max(compared.since, 0)),
+        until=moment(max(compared.until, 0)),
+        decisions=count(found.decisions),
+        known=count(found.known),
+        frauds=count(found.frauds),
+        events=words.events,
+        agreement="" if found.agreement is None else percent(found.agreement.estimate),
+        passed=compared.verdict.passed,
+        requirements=compared.requirements,
+        measures=tuple(_measures(found, words)),
+        money=tuple(_money(found)),
+        swaps=tuple((was, tuple(count(number) for number in row.values())) for was, row in found.swaps.items()),
+        age_seconds=age_seconds,
+    )
+
+
+def _measures(found: ModelComparison, words: Words) -> Iterator[MeasureRow]:
+    for name in MONITORED:
+        champion, challenger = (side.measures.get(name) for side in (found.champion, found.challenger))
+        if champion is None and challenger is None:
+            continue
+        gained = found.differences.get(name)
+        yield MeasureRow(
+            measure_text(name, words),
+            *_figure(champion),
+            *_figure(challenger),
+            "" if gained is None else f"{gained.estimate:+.4f}",
+            "" if gained is None else f"{gained.lower:+.4f} to {gained.upper:+.4f}",
+        )
+
+
+def _figure(each: Estimate | None) -> tuple[str, str]:
+    return ("", "") if each is None else (decimal(each.estimate), range_of(each.lower, each.upper))
+
+
+def _money(found: ModelComparison) -> Iterator[MoneyRow]:
+    for each in found.money:
+        difference = each.difference
+        yield MoneyRow(
+            each.policy_version,
+            number(each.champion),
+            number(each.challenger),
+            number(difference.estimate),
+            f"{number(difference.lower)} to {number(difference.upper)}",
+        )

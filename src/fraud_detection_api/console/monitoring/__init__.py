@@ -1,0 +1,1 @@
+"""The page Monitoring: performance as labels mature, drift, and outcomes over time."""
