@@ -143,6 +143,8 @@ def test_the_trail_is_searched_a_bounded_number_of_lines_at_a_time(store):
     assert found(who="omar", among=4) == ([12, 9], newest - 3)
     assert found(who="omar", among=4, before=newest - 3) == ([6], newest - 7)
     assert found(limit=2, before=newest - 3) == ([8, 7], None)
+
+
 def test_a_line_of_the_trail_can_stand_alone(inhabited):
     inhabited.note(line("promotion_ordered", "version 2", 5_000, "mira"))
     assert inhabited.trail(limit=1) == [AuditLine(5_000, "mira", "promotion_ordered", "version 2")]
