@@ -104,7 +104,7 @@ requirements: $(poetry_installed) ## Write requirements/ from poetry.lock
 	$(poetry) export --quiet --output requirements/serve.txt
 	for extra in $(development_extras) kuberay train-gpu; do $(poetry) export --quiet --extras $$extra --output requirements/$$extra.txt; done
 	$(poetry) export --quiet --extras "$(development_extras)" --with $(development_groups) --output requirements/development.txt
-	for group in docs benchmark installer; do $(poetry) export --quiet --only $$group --output requirements/$$group.txt; done
+	for group in docs browser benchmark installer; do $(poetry) export --quiet --only $$group --output requirements/$$group.txt; done
 
 clean: ## Remove the environments and caches (does not remove the models in registry/)
 	rm -rf $(venv) .uv .pip .poetry .benchmark site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
