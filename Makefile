@@ -23,8 +23,8 @@ development_groups := test,lint,notebook,jupyter,tracking
 # without `kuberay`, which only containers need, and `train-gpu`, which replaces `train`
 development_extras := cloud delta mlflow postgres ray sso tracing train
 
-.PHONY: help setup serve demo test coverage check drills test-crash test-swap soak lint audit sbom docs docs-site dashboards lock requirements clean \
-  bench-quality bench-serving bench-store bench-history
+.PHONY: help setup serve demo test coverage check drills test-browser screenshots test-crash test-swap soak lint audit sbom docs docs-site dashboards \
+  lock requirements clean bench-quality bench-serving bench-store bench-history
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ check: $(installed) ## Check files in seconds: make check FILES="src/... tests/.
 # one after another: a drill measures what callers notice, which other drills would change
 drills: $(installed) ## Put servers under faults and load, and print what was promised and measured; 15 minutes (needs npm): [ARGS="--promises FILE"]
 	PYTHONDONTWRITEBYTECODE= $(venv)/bin/pytest tests/drills -n 0 $(ARGS)
+
+test-browser: $(venv)/.browser ## Drive Debian's Chromium through the console, on SQLite and PostgreSQL: [ARGS="-k queue"]
+	$(venv)/bin/pytest tests/browser -n 0 $(ARGS)
+
+screenshots: $(venv)/.browser ## Picture every page of the console, light, dark and on a phone, and hold each against its budget: [FOLDER=pictures]
+	@PYTHONPATH=tests $(venv)/bin/python -m browser.screenshots $(or $(FOLDER),.cache/screenshots)
 
 test-crash: $(installed) ## Kill servers under load, and compare the acknowledged decisions with the stored ones: [ARGS="--kills 5"]
 	@PYTHONPATH=tests $(venv)/bin/python -m drills.crash $(ARGS)
@@ -130,6 +136,11 @@ $(installed): requirements/development.txt requirements/installer.txt pyproject.
 # Zensical, which only the site needs
 $(venv)/.docs: $(installed) requirements/docs.txt
 	@$(install) docs.txt
+	@touch $@
+
+# Playwright and axe, which only the tests in a browser need
+$(venv)/.browser: $(installed) requirements/browser.txt
+	@$(install) browser.txt
 	@touch $@
 
 # CatBoost and LightGBM, which only the benchmark needs
