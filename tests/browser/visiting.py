@@ -51,7 +51,7 @@ _FOCUSED = """() => {
 
 
 class Measured(NamedTuple):
-    """A loaded page: its layout shift, when it was interactive, what came with it, compressed, and how far it is too wide."""
+    """A loaded page: its layout shift, when it was interactive, what came with it, and how far it is too wide."""
 
     shift: float
     interactive_ms: float
