@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -153,6 +153,23 @@ class DecisionService:
         explained = bundle.reasoner.texts(contributions, records, matrix, adverse)
         task.watch.lap("explain")
         return explained
+
+
+def review_losses(model: ServedModel, decisions: Decisions, records: Sequence[Record]) -> Mapping[str, float]:
+    """What it is expected to cost to approve each record that the model sends to review, by the decision's id.
+
+    Most requests have none, so nothing is computed for them.
+    """
+    if "review" not in decisions.outcomes:
+        return {}
+    assessed = range(decisions.by_model)  # a fallback has no probability
+    reviewed = [index for index in assessed if decisions.outcomes[index] == "review"]
+    if not reviewed:
+        return {}
+    amounts = model.bundle.engine.amounts([records[index] for index in reviewed])
+    probabilities = np.array([decisions.probabilities[index] for index in reviewed], dtype=np.float64)
+    losses = model.bundle.policy.losses(probabilities, amounts).tolist()
+    return {decisions.ids[index]: loss for index, loss in zip(reviewed, losses, strict=True)}
 
 
 def _warnings(pieces: Sequence[Assessment], records: int) -> list[str | None]:
