@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.decision.decided import Decisions, Explanations, MadeBy, warnings_text
 from fraud_detection_api.decision.identifiers import uuids7
+from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.decision.timeliness import Front
 from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
@@ -166,10 +168,18 @@ def review_losses(model: ServedModel, decisions: Decisions, records: Sequence[Re
     reviewed = [index for index in assessed if decisions.outcomes[index] == "review"]
     if not reviewed:
         return {}
-    amounts = model.bundle.engine.amounts([records[index] for index in reviewed])
-    probabilities = np.array([decisions.probabilities[index] for index in reviewed], dtype=np.float64)
-    losses = model.bundle.policy.losses(probabilities, amounts).tolist()
+    probabilities = [decisions.probabilities[index] or 0.0 for index in reviewed]
+    losses = model.bundle.engine.losses([records[index] for index in reviewed], probabilities)
     return {decisions.ids[index]: loss for index, loss in zip(reviewed, losses, strict=True)}
+
+
+def stored_loss(model: ServedModel, row: StoredDecision) -> float | None:
+    """What approving a stored decision is expected to cost by the model's policy; None unless that model made it."""
+    made_by = (row.model_digest, row.policy_version)
+    is_own = made_by == (model.bundle.digest, model.bundle.policy.version)
+    if not is_own or row.record is None or row.fraud_probability is None:
+        return None
+    return model.bundle.engine.losses([from_json(row.record)], [row.fraud_probability])[0]
 
 
 def _warnings(pieces: Sequence[Assessment], records: int) -> list[str | None]:

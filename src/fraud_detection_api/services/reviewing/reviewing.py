@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from fraud_detection_api.decision.label import LONGEST_NOTE
+from fraud_detection_api.decision.label import LONGEST_NOTE, Label
+from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import NoStore
 from fraud_detection_api.services.accounts.account_store import AuditLine, Deed
 from fraud_detection_api.services.deciding.recording import Recorder
+from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.reviewing.refusals import UnfitNote
 from fraud_detection_api.services.reviewing.review_store import (
     Act,
@@ -21,6 +23,7 @@ from fraud_detection_api.services.reviewing.review_store import (
     Verdict,
     VerdictKind,
 )
+from fraud_detection_api.services.storage.decision_store import DecisionStore
 
 LEASE_SECONDS = 600
 """A lease ends by itself, so a case that somebody walked away from is free again."""
@@ -51,9 +54,13 @@ class QueueQuery(NamedTuple):
 
 
 class QueuePage(NamedTuple):
-    """Cases in the query's order, and the key of the next page, None on the last one; `now` says which leases have ended."""
+    """Cases in the query's order, with their decisions by id, and the key of the next page; None on the last one.
+
+    `now` says which leases have ended.
+    """
 
     cases: list[Case]
+    decisions: Mapping[str, StoredDecision]
     next_key: CaseKey | None
     now: int
 
@@ -66,19 +73,34 @@ class Progress(NamedTuple):
     escalated: Length
 
 
+class ReviewStores(NamedTuple):
+    """The queue, and what its cases are about."""
+
+    reviews: ReviewStore
+    decisions: DecisionStore
+    labels: LabelStore
+
+
 class ReviewService:
     """The queue, for people. Raises NoStore without a store, and StoreUnavailable. The clock is in seconds."""
 
     def __init__(
-        self, store: ReviewStore | None, recorder: Recorder, *, wall_clock: Callable[[], float] = time.time
+        self,
+        stores: ReviewStores | None,
+        recorder: Recorder,
+        *,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._configured, self._recorder, self._wall_clock = store, recorder, wall_clock
+        self._configured, self._recorder, self._wall_clock = stores, recorder, wall_clock
 
     def page(self, query: QueueQuery, *, limit: int, after: CaseKey | None = None) -> QueuePage:
         """The first cases, or those after a key."""
         cases = self._store.page(self._filter(query), limit=limit + 1, after=after)
         last = cases[limit - 1] if len(cases) > limit else None
-        return QueuePage(cases[:limit], None if last is None else _key(last, query.order), self._now())
+        found = self._stores.decisions.find_each([case.decision_id for case in cases[:limit]])
+        decisions = {row.decision_id: row for row in found}
+        shown = [case for case in cases[:limit] if case.decision_id in decisions]  # others were just removed
+        return QueuePage(shown, decisions, None if last is None else _key(last, query.order), self._now())
 
     def progress(self, reviewer: Reviewer, *, since: int) -> Progress:
         """How far the person and the queue are."""
@@ -104,6 +126,14 @@ class ReviewService:
         now = self._now()
         line = AuditLine(now, who, "case_viewed", decision_id)
         return self._store.open(decision_id, reviewer, line, until=_until(now))
+
+    def decision(self, decision_id: str) -> StoredDecision:
+        """The decision that a case is about. Raises UnknownDecision."""
+        return self._stores.decisions.find(decision_id)
+
+    def labels(self, decision_id: str) -> list[Label]:
+        """All labels of a decision, in the order of recording. Raises UnknownDecision."""
+        return self._stores.labels.history(decision_id)
 
     def act(self, decision_id: str, verdict: VerdictKind, reviewer: Reviewer, note: str) -> None:
         """Record what the reviewer says. Raises CaseClosed, CaseTaken, CaseEscalated, UnknownDecision, UnfitNote."""
@@ -145,6 +175,10 @@ class ReviewService:
 
     @property
     def _store(self) -> ReviewStore:
+        return self._stores.reviews
+
+    @property
+    def _stores(self) -> ReviewStores:
         if self._configured is None:
             raise NoStore
         return self._configured

@@ -1,0 +1,21 @@
+"""Who reviews: the account of a visitor, or anybody where nobody has one."""
+
+from fraud_detection_api.console.access import ACCESS, CASE
+from fraud_detection_api.console.visitors import Visitor
+from fraud_detection_api.services.reviewing.review_store import Reviewer
+
+ANYBODY = "(anybody)"
+"""Who acts where no account exists. No account can have this name. All who reach the server are one reviewer then."""
+
+
+def name_of(visitor: Visitor) -> str:
+    """The name under which a visitor acts and looks."""
+    return ANYBODY if visitor.account is None else visitor.account.name
+
+
+def reviewer_of(visitor: Visitor) -> Reviewer | None:
+    """The visitor as a reviewer; None for those who only look."""
+    if not visitor.may(ACCESS["POST", CASE]):
+        return None
+    account = visitor.account
+    return Reviewer(name_of(visitor), account is None or account.is_lead or account.role == "admin")
