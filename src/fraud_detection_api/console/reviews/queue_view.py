@@ -136,7 +136,7 @@ def reasons_of(text: str | None) -> list[ShownReason]:
     """The reasons of a stored decision, the strongest first. What another hand wrote in their place is none."""
     try:
         return [
-            ShownReason(str(each["code"]), str(each["text"]), float(each["contribution"]))
+            ShownReason(str(each["code"]), str(each["description"]), float(each["contribution_log_odds"]))
             for each in from_json(text or "[]")
         ]
     except (ValueError, LookupError, TypeError):

@@ -14,7 +14,7 @@ class CaseTaken(FraudError):
     """Another reviewer has the case; `until` is in milliseconds since 1970."""
 
     def __init__(self, who: str, until: int) -> None:
-        super().__init__(f"{who} has this case now; nothing was recorded")
+        super().__init__(f"this case is with {who} now, so nothing was recorded")
         self.who, self.until = who, until
 
 
