@@ -101,7 +101,7 @@ def test_a_decision_that_goes_to_review_is_in_the_queue_and_no_other_is(queue):
     assert queue.numbers() == [1]
     case = queue.case(1)
     assert (case.kind, case.opened_at, case.expected_loss, case.weight) == ("review", BEGINNING + 1, 250.5, 250.5)
-    assert (case.reason, case.entity, case.risk_score) == ("balance_high", "345435", 987)
+    assert (case.reason, case.risk_score) == ("balance_high", 987)
     assert (case.holder(NOW), case.is_escalated, case.unsure) == (None, False, 0)
 
 
@@ -144,6 +144,17 @@ def test_its_length_is_counted_to_a_limit_with_the_age_of_the_oldest(queue):
     queue.save(1, 2, 3)
     assert queue.reviews.length(is_escalated=False, most=10) == Length(3, BEGINNING + 1)
     assert queue.reviews.length(is_escalated=False, most=2).cases == 2
+    queue.act(2, "escalate")
+    assert queue.reviews.length(is_escalated=True, most=10) == Length(1, BEGINNING + 2)
+
+
+def test_an_appeal_waits_since_it_was_opened(queue):
+    queue.save(1, outcome="decline")
+    queue.act(1, "appeal", at=BEGINNING + 500)
+    assert queue.reviews.length(is_escalated=False, most=10).oldest == BEGINNING + 500
+    queue.save(2)
+    assert queue.reviews.length(is_escalated=False, most=10).oldest == BEGINNING + 2
+    assert queue.numbers(CaseFilter(order="age")) == [1, 2]
 
 
 def test_the_next_case_is_the_weightiest_that_nobody_else_has(queue):

@@ -13,7 +13,6 @@ _COLUMNS = {
     "expected_loss": float,
     "weight": float,
     "reason": str,
-    "entity": str,
     "risk_score": int,
 }
 _INSERTION = Insertion("reviews", _COLUMNS, key=["decision_id"])
@@ -39,7 +38,7 @@ def case_row(row: StoredDecision, kind: str, opened_at: int, loss: float | None)
     """The row of a case. One whose loss is not known weighs what its probability is: less than any loss that matters."""
     weight = loss if loss is not None else row.fraud_probability or 0.0
     identifier = uuid_bytes(row.decision_id)
-    return (identifier, kind, opened_at, loss, weight, _first_code(row), row.entity, row.risk_score)
+    return (identifier, kind, opened_at, loss, weight, _first_code(row), row.risk_score)
 
 
 def open_cases(session: Session, cases: Sequence[Row], *, are_new: bool) -> None:

@@ -24,12 +24,27 @@ from fraud_detection_api.services.reviewing.review_store import (
 _SELECT = f"SELECT {', '.join(Case._fields)} FROM reviews"  # noqa: S608 names of columns
 
 _SORTS = {
-    "loss": ("weight DESC, decision_id DESC", "(weight, decision_id) < (?, ?)"),
-    "age": ("opened_at, decision_id", "(opened_at, decision_id) > (?, ?)"),
+    "loss": "weight DESC, decision_id DESC",
+    "age": "decision_id",
 }
 
-_COUNT = "SELECT count(*) FROM (SELECT 1 FROM reviews WHERE is_escalated = ? LIMIT ?) AS counted"
-_OLDEST = "SELECT opened_at FROM reviews WHERE is_escalated = ? ORDER BY opened_at, decision_id LIMIT 1"
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM reviews WHERE is_escalated = {escalated} LIMIT ?) AS counted"
+
+# an appeal may have been opened long after its decision was made
+_OLDEST = """
+SELECT min(opened_at) FROM (
+  SELECT * FROM (
+    SELECT opened_at FROM reviews WHERE is_escalated = {escalated} AND kind = 'review' ORDER BY decision_id LIMIT 1
+  ) AS sent
+  UNION ALL
+  SELECT * FROM (
+    SELECT opened_at FROM reviews WHERE is_escalated = {escalated} AND kind = 'appeal' ORDER BY opened_at LIMIT 1
+  ) AS appealed
+) AS first"""
+
+# of an entity with more decisions than that, only the newest are looked for in the queue
+_OF_ENTITY = """decision_id IN (
+  SELECT decision_id FROM decisions WHERE entity IN ({marks}) ORDER BY decision_id DESC LIMIT 1000)"""
 
 # the reviewer's own lease counts as free: whoever looks at the list first goes on with the case at hand
 _FREE = """(leased_until <= ? OR leased_by = ?) AND (unsure = 0 OR NOT EXISTS (
@@ -67,25 +82,27 @@ class SqlReviewStore:
 
     def page(self, where: CaseFilter, *, limit: int, after: CaseKey | None = None) -> list[Case]:
         conditions = _conditions(where)
-        sort, beyond = _SORTS[where.order]
-        if after is not None:
-            conditions[beyond] = (after[0], uuid_bytes(after[1]))
+        sort = _SORTS[where.order]
+        if after is not None and where.order == "loss":
+            conditions["(weight, decision_id) < (?, ?)"] = (after[0], uuid_bytes(after[1]))
+        elif after is not None:
+            conditions["decision_id > ?"] = (uuid_bytes(after[1]),)
         statement = f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY {sort} LIMIT ?"
         with self._database.asking() as session:
             return [_case(row) for row in session.rows(statement, (*_values(conditions), limit))]
 
     def length(self, *, is_escalated: bool, most: int) -> Length:
         with self._database.asking() as session:
-            [(cases,)] = session.rows(_COUNT, (int(is_escalated), most))
-            oldest = session.rows(_OLDEST, (int(is_escalated),))
-        return Length(int(cases), oldest[0][0] if oldest else None)
+            [(cases,)] = session.rows(_COUNT.format(escalated=int(is_escalated)), (most,))
+            [(oldest,)] = session.rows(_OLDEST.format(escalated=int(is_escalated)))
+        return Length(int(cases), oldest)
 
     def find(self, decision_id: str) -> Case | None:
         with self._database.asking() as session:
             return _find(session, _packed(decision_id))
 
     def take_next(self, where: CaseFilter, reviewer: Reviewer, *, now: int, until: int) -> str | None:
-        conditions, (sort, _) = _conditions(where), _SORTS[where.order]
+        conditions, sort = _conditions(where), _SORTS[where.order]
         conditions[_FREE] = (now, reviewer.name, reviewer.name)
         first = f"SELECT decision_id FROM reviews WHERE {' AND '.join(conditions)} ORDER BY {sort} LIMIT 1"  # noqa: S608
         statement = _TAKE.format(first=first + _LOCK_FREE[self._database.dialect])
@@ -188,13 +205,12 @@ def _say(session: Session, act: Act) -> None:
 
 
 def _conditions(where: CaseFilter) -> dict[str, tuple[object, ...]]:
-    """Conditions with their parameters. An entity has few cases, so then no index of all cases is used."""
-    escalated = "is_escalated + 0 = ?" if where.entities else "is_escalated = ?"
-    conditions: dict[str, tuple[object, ...]] = {escalated: (int(where.is_escalated),)}
+    """Conditions with their parameters. Whether cases are escalated is no parameter: a partial index depends on it."""
+    conditions: dict[str, tuple[object, ...]] = {f"is_escalated = {int(where.is_escalated)}": ()}
     if where.reason is not None:
         conditions["reason = ?"] = (where.reason,)
     if where.entities:
-        conditions[f"entity IN ({', '.join('?' * len(where.entities))})"] = tuple(where.entities)
+        conditions[_OF_ENTITY.format(marks=", ".join("?" * len(where.entities)))] = tuple(where.entities)
     if where.min_risk_score is not None:
         conditions["risk_score >= ?"] = (where.min_risk_score,)
     if where.max_risk_score is not None:

@@ -114,7 +114,7 @@ def case_row(case: Case, row: StoredDecision, who: str, now: int) -> CaseRow:
         moment(case.opened_at),
         age(now - case.opened_at),
         case.kind,
-        entity_text(case.entity),
+        entity_text(row.entity),
         "" if case.risk_score is None else str(case.risk_score),
         money(case.expected_loss),
         reasons[0].text if reasons else case.reason,

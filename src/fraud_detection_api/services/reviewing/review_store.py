@@ -14,7 +14,7 @@ VERDICTS: tuple[VerdictKind, ...] = get_args(VerdictKind)
 QueueOrder = Literal["loss", "age"]
 
 CaseKey: TypeAlias = tuple[float, str]
-"""Where a page begins: the weight or the opening time of the case before it, and its decision's id."""
+"""Where a page begins: the weight of the case before it, and its decision's id."""
 
 UNSURE_ESCALATES = 2
 """Once so many people are not sure, a lead decides."""
@@ -31,8 +31,8 @@ class Case(NamedTuple):
     """A decision that waits for a person. Times are milliseconds since 1970.
 
     `expected_loss` is what approving it is expected to cost, in the policy's currency; None where that is not known.
-    `weight` orders the queue. `reason` is the code of the strongest reason, empty without any. `entity` is as it is stored.
-    Whoever `leased_by` names has the case until `leased_until`. So many people were `unsure`.
+    `weight` orders the queue. `reason` is the code of the strongest reason, empty without any. Whoever
+    `leased_by` names has the case until `leased_until`. So many people were `unsure`.
     """
 
     decision_id: str
@@ -41,7 +41,6 @@ class Case(NamedTuple):
     expected_loss: float | None
     weight: float
     reason: str
-    entity: str | None
     risk_score: int | None
     leased_by: str
     leased_until: int
@@ -54,7 +53,7 @@ class Case(NamedTuple):
 
 
 class CaseFilter(NamedTuple):
-    """Which cases, and their order: by expected loss, the largest first, or by age, the oldest first.
+    """Which cases, and their order: by expected loss, the largest first, or by age, the oldest decision first.
 
     `entities` are the forms in which an entity may be stored; none means every entity.
     """

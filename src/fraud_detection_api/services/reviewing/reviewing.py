@@ -100,7 +100,7 @@ class ReviewService:
         found = self._stores.decisions.find_each([case.decision_id for case in cases[:limit]])
         decisions = {row.decision_id: row for row in found}
         shown = [case for case in cases[:limit] if case.decision_id in decisions]  # others were just removed
-        return QueuePage(shown, decisions, None if last is None else _key(last, query.order), self._now())
+        return QueuePage(shown, decisions, None if last is None else (last.weight, last.decision_id), self._now())
 
     def progress(self, reviewer: Reviewer, *, since: int) -> Progress:
         """How far the person and the queue are."""
@@ -199,10 +199,6 @@ class ReviewService:
 
     def _now(self) -> int:
         return int(self._wall_clock() * 1000)
-
-
-def _key(case: Case, order: QueueOrder) -> CaseKey:
-    return (case.weight if order == "loss" else case.opened_at, case.decision_id)
 
 
 def _until(now: int) -> int:

@@ -21,7 +21,7 @@ REASONS = json.dumps([{"code": "B", "description": "The balance is high", "contr
 
 
 def case(**changes):
-    return Case(decision_id(1), "review", NOW - 7_260_000, 1234.5, 1234.5, "B", '"C-1"', 987, "", 0, False, 0)._replace(
+    return Case(decision_id(1), "review", NOW - 7_260_000, 1234.5, 1234.5, "B", 987, "", 0, False, 0)._replace(
         **changes
     )
 
@@ -31,14 +31,14 @@ def visitor(role, *, is_lead=False):
 
 
 def test_a_case_is_a_line_with_its_first_reason_in_words():
-    line = case_row(case(), kept(1, reasons=REASONS), "mira", NOW)
+    line = case_row(case(), kept(1, reasons=REASONS, entity='"C-1"'), "mira", NOW)
     assert (line.opened, line.age, line.entity, line.risk_score) == ("2026-11-22 07:59 UTC", "2 h 1 min", "C-1", "987")
     assert (line.loss, line.reason, line.reason_code) == ("1,234", "The balance is high", "B")
 
 
 def test_what_is_not_known_of_a_case_is_empty():
-    bare = case(entity=None, risk_score=None, expected_loss=None, reason="")
-    line = case_row(bare, kept(1), "mira", NOW)
+    bare = case(risk_score=None, expected_loss=None, reason="")
+    line = case_row(bare, kept(1, entity=None), "mira", NOW)
     assert (line.entity, line.risk_score, line.loss, line.reason) == ("", "", "", "")
 
 

@@ -54,18 +54,17 @@ _STATEMENTS = [
         expected_loss {double},
         weight {double} NOT NULL,
         reason TEXT NOT NULL,
-        entity TEXT,
         risk_score {small},
         leased_by TEXT NOT NULL DEFAULT '',
         leased_until {integer} NOT NULL DEFAULT 0,
         is_escalated {small} NOT NULL DEFAULT 0 CHECK (is_escalated IN (0, 1)),
         unsure {small} NOT NULL DEFAULT 0
     ) {clustered}""",
-    # the score is last, so that a range of scores is read here and not in the table
-    "CREATE INDEX reviews_by_weight ON reviews (is_escalated, weight, decision_id, risk_score)",
-    "CREATE INDEX reviews_by_age ON reviews (is_escalated, opened_at, decision_id, risk_score)",
-    "CREATE INDEX reviews_by_reason ON reviews (is_escalated, reason, weight, decision_id)",
-    "CREATE INDEX reviews_of_entity ON reviews (entity) WHERE entity IS NOT NULL",
+    # the one index that each new case pays for; what filters read is last, so that they read it here and not in the table.
+    # Ids are in the order of time, and the index of decisions knows those of an entity
+    "CREATE INDEX reviews_by_weight ON reviews (is_escalated, weight, decision_id, risk_score, reason)",
+    "CREATE INDEX reviews_escalated ON reviews (decision_id) WHERE is_escalated = 1",
+    "CREATE INDEX reviews_appealed ON reviews (is_escalated, opened_at) WHERE kind = 'appeal'",
     # the software checks verdicts, so that their list can grow
     """CREATE TABLE review_verdicts (
         verdict_id {key},
@@ -87,8 +86,8 @@ _STATEMENTS = [
 
 # the policy of that time is not known here, so neither is the loss
 _FILL = """
-INSERT INTO reviews (decision_id, kind, opened_at, expected_loss, weight, reason, entity, risk_score)
-SELECT decision_id, 'review', decided_at, NULL, coalesce(fraud_probability, 0), {first_code}, entity, risk_score
+INSERT INTO reviews (decision_id, kind, opened_at, expected_loss, weight, reason, risk_score)
+SELECT decision_id, 'review', decided_at, NULL, coalesce(fraud_probability, 0), {first_code}, risk_score
 FROM decisions
 WHERE outcome = 'review' AND decision_id >= :first AND record IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM labels WHERE labels.decision_id = decisions.decision_id)"""
