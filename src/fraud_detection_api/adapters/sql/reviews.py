@@ -1,5 +1,7 @@
 """ReviewStore in SQL."""
 
+from typing import TypeAlias
+
 from fraud_detection_api.adapters.sql.accounts import AUDIT
 from fraud_detection_api.adapters.sql.cases import case_row, close_cases, open_cases
 from fraud_detection_api.adapters.sql.database import Database, Row, Session, alone
@@ -23,6 +25,9 @@ from fraud_detection_api.services.reviewing.review_store import (
 
 _SELECT = f"SELECT {', '.join(Case._fields)} FROM reviews"  # noqa: S608 names of columns
 
+_MOST_TAKEN = 1_000
+"""Of the cases that have a filter, so many are looked at for one that is free: others have few, as leases end."""
+
 _SORTS = {
     "loss": "weight DESC, decision_id DESC",
     "age": "decision_id",
@@ -34,7 +39,7 @@ _COUNT = "SELECT count(*) FROM (SELECT 1 FROM reviews WHERE is_escalated = {esca
 _OLDEST = """
 SELECT min(opened_at) FROM (
   SELECT * FROM (
-    SELECT opened_at FROM reviews WHERE is_escalated = {escalated} AND kind = 'review' ORDER BY decision_id LIMIT 1
+    SELECT opened_at FROM reviews WHERE is_escalated + 0 = {escalated} AND kind = 'review' ORDER BY decision_id LIMIT 1
   ) AS sent
   UNION ALL
   SELECT * FROM (
@@ -81,13 +86,8 @@ class SqlReviewStore:
         self._database, self._labels = database, labels
 
     def page(self, where: CaseFilter, *, limit: int, after: CaseKey | None = None) -> list[Case]:
-        conditions = _conditions(where)
-        sort = _SORTS[where.order]
-        if after is not None and where.order == "loss":
-            conditions["(weight, decision_id) < (?, ?)"] = (after[0], uuid_bytes(after[1]))
-        elif after is not None:
-            conditions["decision_id > ?"] = (uuid_bytes(after[1]),)
-        statement = f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY {sort} LIMIT ?"
+        conditions = _conditions(where, limit, after)
+        statement = f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY {_SORTS[where.order]} LIMIT ?"
         with self._database.asking() as session:
             return [_case(row) for row in session.rows(statement, (*_values(conditions), limit))]
 
@@ -102,9 +102,11 @@ class SqlReviewStore:
             return _find(session, _packed(decision_id))
 
     def take_next(self, where: CaseFilter, reviewer: Reviewer, *, now: int, until: int) -> str | None:
-        conditions, sort = _conditions(where), _SORTS[where.order]
+        conditions = _conditions(where, _MOST_TAKEN)
         conditions[_FREE] = (now, reviewer.name, reviewer.name)
-        first = f"SELECT decision_id FROM reviews WHERE {' AND '.join(conditions)} ORDER BY {sort} LIMIT 1"  # noqa: S608
+        first = (
+            f"SELECT decision_id FROM reviews WHERE {' AND '.join(conditions)} ORDER BY {_SORTS[where.order]} LIMIT 1"  # noqa: S608
+        )
         statement = _TAKE.format(first=first + _LOCK_FREE[self._database.dialect])
         with self._database.writing() as session:
             taken = session.rows(statement, (reviewer.name, until, *_values(conditions)))
@@ -204,9 +206,33 @@ def _say(session: Session, act: Act) -> None:
     session.change(AUDIT, act.line)
 
 
-def _conditions(where: CaseFilter) -> dict[str, tuple[object, ...]]:
-    """Conditions with their parameters. Whether cases are escalated is no parameter: a partial index depends on it."""
-    conditions: dict[str, tuple[object, ...]] = {f"is_escalated = {int(where.is_escalated)}": ()}
+Conditions: TypeAlias = dict[str, tuple[object, ...]]
+"""Conditions, all of which must hold, with their parameters."""
+
+
+def _conditions(where: CaseFilter, limit: int, after: CaseKey | None = None) -> Conditions:
+    """Conditions that an index serves; with a filter, the first `limit` that have it are found in the index alone.
+
+    Whether cases are escalated is no parameter, as partial indexes depend on it. Where the index by weight would not help,
+    SQLite must not take it: `+ 0` hides the column.
+    """
+    escalated, filtered = int(where.is_escalated), _filtered(where)
+    beyond: Conditions = {}
+    if after is not None and where.order == "loss":
+        beyond["(weight, decision_id) < (?, ?)"] = (after[0], uuid_bytes(after[1]))
+    elif after is not None:
+        beyond["decision_id > ?"] = (uuid_bytes(after[1]),)
+    if where.entities or (where.order == "age" and not where.is_escalated):
+        return {f"is_escalated + 0 = {escalated}": (), **filtered, **beyond}
+    conditions: Conditions = {f"is_escalated = {escalated}": (), **filtered, **beyond}
+    if not filtered or where.order == "age":
+        return conditions
+    found = f"SELECT decision_id FROM reviews WHERE {' AND '.join(conditions)} ORDER BY {_SORTS['loss']} LIMIT ?"  # noqa: S608
+    return {f"is_escalated + 0 = {escalated}": (), f"decision_id IN ({found})": (*_values(conditions), limit)}
+
+
+def _filtered(where: CaseFilter) -> Conditions:
+    conditions: Conditions = {}
     if where.reason is not None:
         conditions["reason = ?"] = (where.reason,)
     if where.entities:
@@ -218,7 +244,7 @@ def _conditions(where: CaseFilter) -> dict[str, tuple[object, ...]]:
     return conditions
 
 
-def _values(conditions: dict[str, tuple[object, ...]]) -> tuple[object, ...]:
+def _values(conditions: Conditions) -> tuple[object, ...]:
     return tuple(value for values in conditions.values() for value in values)
 
 
