@@ -40,7 +40,7 @@
 
   function press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || dialog.open) return;
-    if (isField(event.target)) {
+    if (isField(event.target) && !dialog.contains(event.target)) { // which keeps the focus for a moment after it closed
       if (event.key === "Escape") event.target.blur();
       return;
     }
