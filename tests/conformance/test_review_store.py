@@ -376,7 +376,7 @@ def test_a_migration_queues_what_waits_for_a_reviewer_and_is_not_old(database):
             VALUES (?, 1, 'rule', 1, '', 1)""",
             (uuid_bytes(rows[3].decision_id),),
         )
-    opened.upgrade("0010")
+    opened.upgrade("0011")
     cases = SqlReviewStore(opened, SqlLabelStore(opened)).page(ALL, limit=10)
     opened.close()
     assert [(each.decision_id, each.reason, each.weight, each.expected_loss) for each in cases] == [

@@ -264,7 +264,7 @@ def test_where_nobody_has_an_account_anybody_reviews_under_one_name(desk):
     browser = desk.served.browser()
     page = browser.get(case(1))
     assert send(browser, case(1), token_of(page), verdict="fraud").status_code == 303
-    assert desk.labels(1) == [(True, "(anybody)", "")]
+    assert desk.labels(1) == [(True, "(nobody signed in)", "")]
 
 
 def test_the_script_is_kept_for_a_year(desk):

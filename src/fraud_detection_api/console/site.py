@@ -59,19 +59,20 @@ def console_services(container: Container, prefix: PublicPrefix, readiness: Read
     """
     is_open = not container.keys and container.settings.is_on_loopback
     deployment, people = container.deployment, container.people
+    decision_reader = DecisionReader(
+        container.history,
+        container.labels,
+        container.surroundings,
+        container.shown_models,
+        container.replays,
+        deployment.champion,
+    )
     return [
         Console(people, prefix, is_open),
         QueueReader(container.reviews),
-        CaseReader(container.reviews),
+        CaseReader(container.reviews, decision_reader),
         ServiceReader(readiness, deployment.models, deployment.rollout, container.traffic, people),
-        DecisionReader(
-            container.history,
-            container.labels,
-            container.surroundings,
-            container.shown_models,
-            container.replays,
-            deployment.champion,
-        ),
+        decision_reader,
         SearchReader(container.history, deployment.champion),
         Exporter(container.history),
         TrailReader(people),

@@ -72,7 +72,7 @@ class SqlAccountStore:
             if (known.role, known.is_lead) != (account.role, account.is_lead):
                 changed = (account.role, int(account.is_lead), subject)
                 session.change("UPDATE accounts SET role = ?, is_lead = ? WHERE subject = ?", changed)
-                session.change(_AUDIT, line._replace(what="role_changed", about=known.name))
+                session.change(AUDIT, line._replace(what="role_changed", about=known.name))
             return known._replace(role=account.role, is_lead=account.is_lead)
 
     def remove(self, name: str, line: AuditLine) -> bool:
@@ -123,7 +123,7 @@ class SqlAccountStore:
 
     def note(self, line: AuditLine) -> None:
         with self._database.stating() as session:
-            session.change(_AUDIT, line)
+            session.change(AUDIT, line)
 
     def search_trail(self, where: TrailFilter, *, limit: int, among: int, before: int | None = None) -> FoundLines:
         bound = "" if before is None else "WHERE audit_id < ? "

@@ -1,16 +1,14 @@
-"""Who reviews: the account of a visitor, or anybody where nobody has one."""
+"""Who reviews: the account of a visitor. Where nobody has one, all who reach the server are one reviewer."""
 
 from fraud_detection_api.console.access import ACCESS, CASE
 from fraud_detection_api.console.visitors import Visitor
+from fraud_detection_api.services.accounts.trail import NOBODY
 from fraud_detection_api.services.reviewing.review_store import Reviewer
-
-ANYBODY = "(anybody)"
-"""Who acts where no account exists. No account can have this name. All who reach the server are one reviewer then."""
 
 
 def name_of(visitor: Visitor) -> str:
     """The name under which a visitor acts and looks."""
-    return ANYBODY if visitor.account is None else visitor.account.name
+    return NOBODY if visitor.account is None else visitor.account.name
 
 
 def reviewer_of(visitor: Visitor) -> Reviewer | None:

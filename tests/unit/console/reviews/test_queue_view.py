@@ -5,12 +5,13 @@ import json
 import pytest
 
 from fraud_detection_api.console.reviews.case_view import actions_of
-from fraud_detection_api.console.reviews.people import ANYBODY, reviewer_of
+from fraud_detection_api.console.reviews.people import reviewer_of
 from fraud_detection_api.console.reviews.queries import key_of, query_of, query_text, saved_query
 from fraud_detection_api.console.reviews.queue_view import Lease, case_row, count, reasons_of
 from fraud_detection_api.console.visitors import Visitor
 from fraud_detection_api.services.accounts.account_store import Account
 from fraud_detection_api.services.accounts.signing_in import NAME
+from fraud_detection_api.services.accounts.trail import NOBODY
 from fraud_detection_api.services.reviewing.review_store import Case, Length, Reviewer
 from fraud_detection_api.services.reviewing.reviewing import QueueQuery
 from support.kept import decision_id, kept
@@ -115,8 +116,8 @@ def test_who_reviews_follows_from_the_account():
     assert reviewer_of(visitor("analyst")) == Reviewer("mira", False)
     assert reviewer_of(visitor("analyst", is_lead=True)) == reviewer_of(visitor("admin")) == Reviewer("mira", True)
     assert reviewer_of(visitor("auditor")) is None
-    assert reviewer_of(Visitor("open", "", "secret")) == Reviewer(ANYBODY, True)
-    assert not NAME.fullmatch(ANYBODY)
+    assert reviewer_of(Visitor("open", "", "secret")) == Reviewer(NOBODY, True)
+    assert not NAME.fullmatch(NOBODY)
 
 
 def test_a_length_that_was_not_counted_to_its_end_has_a_plus():

@@ -7,7 +7,7 @@ from alembic import op
 
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
 
-revision, down_revision = "0010", "0009"
+revision, down_revision = "0011", "0010"
 
 _FILLED_DAYS = 30
 """Of what is stored, decisions of so many days enter the queue: older ones wait for no reviewer."""
