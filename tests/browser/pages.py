@@ -34,6 +34,9 @@ class Place(NamedTuple):
 PLACES = {
     "sign-in": Place(None, "/sign-in"),
     "service": Place("ada", ""),
+    "queue": Place("ana", "/queue"),
+    "queue-filtered": Place("lea", "/queue?order=age&min=100"),
+    "case": Place("lea", "/queue/{review}"),
     "decisions": Place("ana", "/decisions"),
     "decisions-wave": Place("ana", "/decisions?outcome=decline&label=fraud&since=12d"),
     "decisions-mistyped": Place("ana", "/decisions?since=whenever&min_score=many", 400),
@@ -65,10 +68,15 @@ def addresses(served: Served) -> dict[str, str]:
         answer = calls.get(f"{served.url}/v1/decisions", params={"limit": 1, **where})
         return answer.raise_for_status().json()["decisions"][0]
 
+    review = newest(outcome="review", label="unlabelled")
     decline = newest(outcome="decline", label="fraud")
     record = calls.get(f"{served.url}/v1/decisions/{decline['decision_id']}").raise_for_status().json()["record"]
     sent = {name: value for name, value in record.items() if name in SENT}
     asked = {"explain": True, "records": [{**sent, **UNKNOWN}]}
     made = calls.post(f"{served.url}/v1/decisions", json=asked).raise_for_status().json()
-    names = {"decline": decline["decision_id"], "warned": made["decisions"][0]["decision_id"]}
+    names = {
+        "decline": decline["decision_id"],
+        "review": review["decision_id"],
+        "warned": made["decisions"][0]["decision_id"],
+    }
     return {name: served.console + place.address.format(**names) for name, place in PLACES.items()}

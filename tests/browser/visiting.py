@@ -20,13 +20,13 @@ STANDARD = {
 """WCAG 2.2 AA, and what axe advises beyond it."""
 
 _MEASURE = """async () => {
+  const [page] = performance.getEntriesByType("navigation");
   const shifts = await new Promise((found) => {
     let sum = 0;
-    new PerformanceObserver((list) => { for (const each of list.getEntries()) sum += each.value; })
-      .observe({ type: "layout-shift", buffered: true });
-    setTimeout(() => found(sum), 100);
+    const add = (each) => { if (each.startTime > page.loadEventEnd) sum += each.value; };
+    new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => found(sum), 150);
   });
-  const [page] = performance.getEntriesByType("navigation");
   const files = [page, ...performance.getEntriesByType("resource")];
   return { shift: shifts, interactive_ms: page.domContentLoadedEventEnd,
     kilobytes: files.reduce((sum, each) => sum + each.encodedBodySize, 0) / 1000,
@@ -51,7 +51,7 @@ _FOCUSED = """() => {
 
 
 class Measured(NamedTuple):
-    """A loaded page: its layout shift, when it was interactive, what came with it, and how far it is too wide."""
+    """A loaded page: its layout shift since then, when it was interactive, what came with it, and how far it is too wide."""
 
     shift: float
     interactive_ms: float

@@ -53,7 +53,7 @@ class Page:
 SERVICE = Page("service.html", "service", PATH)
 
 QUEUE_PAGE = Page("queue.html", "queue", QUEUE)
-CASE_PAGE, CASE_LOST_PAGE = Page("case.html", "case", ""), Page("case_lost.html", "case_lost", "")
+CASE_PAGE, CASE_LOST_PAGE = Page("case.html", "case", QUEUE), Page("case_lost.html", "case_lost", QUEUE)
 DECISIONS_PAGE = Page("decisions.html", "search", DECISIONS)
 MONITORING_PAGE = Page("monitoring.html", "monitoring", MONITORING)
 MODELS_PAGE = Page("models/registry.html", "models", MODELS)
