@@ -14,6 +14,7 @@ from browser.visiting import Measured, person
 from browser.world import Served, served_world
 
 INTERACTIVE_MS, KILOBYTES = 300, 150
+LOADS = 2
 
 
 def take_all(browser: Browser, served: Served, folder: Path) -> bool:
@@ -42,8 +43,13 @@ def _taken(
         with person(browser, served, who, size) as somebody:
             for name in (name for name, place in PLACES.items() if place.who == who):
                 somebody.page.goto(asked[name])  # what is measured in the background is ready after it
-                somebody.page.goto(asked[name])
-                yield name, somebody.measure()
+                loads = []
+                for _ in range(LOADS):
+                    somebody.page.goto(asked[name])
+                    loads.append(somebody.measure())
+                # the machine may do something else meanwhile, but nothing may ever move
+                shift, quickest = max(each.shift for each in loads), min(each.interactive_ms for each in loads)
+                yield name, loads[-1]._replace(shift=shift, interactive_ms=quickest)
                 somebody.page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
 
 
