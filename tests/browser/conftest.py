@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from browser.chromium import NoChromium, running_chromium
 from browser.visiting import Person, person
 from browser.world import Served, served_world
+
+
+expect.set_options(timeout=15_000)  # a machine that does other things, too
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ CASE = re.compile(r"/console/queue/[0-9a-f-]{36}")
 
 def case_of(page: Page) -> str:
     expect(page).to_have_url(CASE)
+    expect(page.get_by_role("button", name="Keys")).to_be_visible()
     return CASE.search(page.url)[0].rpartition("/")[2]
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from browser.pages import LOOKS, WIDE, Look
 from browser.world import Served
@@ -81,8 +81,11 @@ class Person:
         self.page.get_by_role("button", name="Sign in").click()
 
     def open(self, name: str) -> None:
-        """Follow a link of the navigation."""
-        self.page.get_by_role("navigation").get_by_role("link", name=name, exact=True).click()
+        """Follow a link of the navigation, and wait until the page's keys work."""
+        link = self.page.get_by_role("navigation").get_by_role("link", name=name, exact=True)
+        link.click()
+        expect(link).to_have_attribute("aria-current", "page")
+        expect(self.page.get_by_role("button", name="Keys")).to_be_visible()
 
     def measure(self) -> Measured:
         return Measured(**self.page.evaluate(_MEASURE))

@@ -22,7 +22,7 @@ CONTENTS = {
     "serve": ({"main"}, set()),
     **{extra: ({"main"}, {extra}) for extra in sorted(EXTRAS)},
     "development": (DEVELOPMENT, EXTRAS - DEPLOYED),
-    **{group: ({group}, set()) for group in ("docs", "installer", "benchmark")},
+    **{group: ({group}, set()) for group in ("docs", "browser", "installer", "benchmark")},
 }
 """The groups and extras of each file."""
 
