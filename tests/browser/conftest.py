@@ -10,7 +10,6 @@ from browser.chromium import NoChromium, running_chromium
 from browser.visiting import Person, person
 from browser.world import Served, served_world
 
-
 expect.set_options(timeout=15_000)  # a machine that does other things, too
 
 
