@@ -17,7 +17,7 @@ from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.jobs.demo.truth import Verdict, found_out
 from fraud_detection_api.routes.scoring.asked import Asked, Read, with_history
 from fraud_detection_api.schemas.records.parser import record_parser
-from fraud_detection_api.services.deciding.decisions import NEVER, Task
+from fraud_detection_api.services.deciding.decisions import NEVER, Task, stored_loss
 from fraud_detection_api.services.deciding.recording import RequestContext
 from fraud_detection_api.services.history.files import EventLoader
 from fraud_detection_api.services.models.aliases import CHAMPION
@@ -130,11 +130,15 @@ class Past:
         contracts = [self._contract] * len(payments)
         with_history(self._services.entities, contracts, read, seconds=NEVER, done=answers.append)
         rows = [self._row(payment, each) for payment, each in zip(payments, answers[0].asked, strict=True)]
-        self._services.store.save([StoredRequest([row]) for row in rows])
+        self._services.store.save([StoredRequest([row], losses=self._losses(row)) for row in rows])
         for payment, row in zip(payments, rows, strict=True):
             if (verdict := found_out(self._rng, row.outcome, is_fraud=payment.is_fraud)) is not None:
                 known_at = row.decided_at / 1000 + verdict.days * _DAY_SECONDS
                 heappush(self._verdicts, (known_at, row.decision_id, verdict))
+
+    def _losses(self, row: StoredDecision) -> dict[str, float]:
+        loss = stored_loss(self._model, row) if row.outcome == "review" else None
+        return {} if loss is None else {row.decision_id: loss}
 
     def _row(self, payment: _Payment, asked: Asked | Exception) -> StoredDecision:
         assert isinstance(asked, Asked)

@@ -1,6 +1,8 @@
 """A past that is played through the services of a server."""
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.cli.terminal import LISTENER
 from fraud_detection_api.container.storage import existing_stores
 from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.decision.identifiers import uuid_text
 from fraud_detection_api.jobs.demo.past import LATENCY_SECONDS, Past, SetClock
 from fraud_detection_api.jobs.demo.scale import ORDER
 from fraud_detection_api.jobs.replaying import Choice, refold_decisions
@@ -99,6 +102,16 @@ def test_labels_came_after_their_decisions_and_before_the_end(decisions):
     assert len(labels) > 3
     assert all(made_at[each.subject_id] < each.recorded_at <= NOW_US / 1000 for each in labels.values())
     assert len({label.recorded_at for label in labels.values()}) > 1
+
+
+def test_open_reviews_wait_in_the_queue_with_what_approving_them_is_expected_to_cost(played, decisions):
+    rows, stores = decisions
+    reviewed = {row.decision_id for row in rows if row.outcome == "review"}
+    with closing(sqlite3.connect(played[0].store.removeprefix("sqlite:///"))) as database:
+        cases = database.execute("SELECT decision_id, expected_loss FROM reviews").fetchall()
+    assert {uuid_text(packed) for packed, _ in cases} == reviewed - stores.labels.in_force(sorted(reviewed)).keys()
+    assert all(loss > 0 for _, loss in cases)
+    assert cases
 
 
 def test_the_challenger_scored_from_its_challenge_on(played, decisions):
