@@ -17,6 +17,7 @@ from fraud_detection_api.decision.identifiers import uuid_text
 from fraud_detection_api.jobs.demo.past import LATENCY_SECONDS, Past, SetClock
 from fraud_detection_api.jobs.demo.scale import ORDER
 from fraud_detection_api.jobs.replaying import Choice, refold_decisions
+from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.settings import Settings
@@ -27,6 +28,7 @@ from support.builders import QUICK
 
 NOW_US = 1_795_000_000_000_000
 A_DAY = 100
+CAUTIOUS = Policy(amount_at_risk=500.0, review_cost=1.0, wrong_decline_cost=100.0)
 WORLD = CardWorld(3, NOW_US)
 BEGIN_US, CHALLENGED_US = NOW_US - 4 * DAY_US, NOW_US - DAY_US
 
@@ -44,7 +46,7 @@ def played(tmp_path_factory):
     dataset = dataset_from_frame(before, load_contract("demo_payments"), source="payments")
     registry = FileRegistry(folder / "registry")
     champion, challenger = (
-        ModelFitter(registry, seed, settings=QUICK, training_shares=(), refit=False)
+        ModelFitter(registry, seed, settings=QUICK, policy=CAUTIOUS, training_shares=(), refit=False)
         .fit(dataset, now=datetime.fromtimestamp(BEGIN_US / 1e6, UTC))
         .version
         for seed in (1, 2)
