@@ -12,6 +12,7 @@ from fraud_detection_api.container.accounts import People
 from fraud_detection_api.container.process import build_container
 from fraud_detection_api.container.storage import build_database
 from fraud_detection_api.main import create_app
+from fraud_detection_api.services.accounts.passwords import Passwords
 from fraud_detection_api.services.accounts.sessions import Sessions
 from fraud_detection_api.services.accounts.signing_in import LocalAccounts, Throttle
 from fraud_detection_api.services.accounts.trail import Trail
@@ -20,6 +21,7 @@ from fraud_detection_api.settings import Settings
 from support.fakes import InMemoryRegistry
 
 ORIGIN = {"Origin": "http://localhost"}
+QUICK = Passwords(memory_kib=64, passes=1)
 PASSWORD = "correct horse battery"
 HTML = "text/html; charset=utf-8"
 
@@ -35,7 +37,7 @@ class Served:
         if database is not None:
             container.store.migrate()
             store = SqlAccountStore(database)
-            self.accounts = LocalAccounts(store, Throttle(of_name=3), lambda: self.now[0])
+            self.accounts = LocalAccounts(store, Throttle(of_name=3), lambda: self.now[0], passwords=QUICK)
             clock, provider = lambda: self.now[0], container.people.provider
             people = People(self.accounts, Sessions(store, wall_clock=clock), Trail(store, clock), provider)
             container = dataclasses.replace(container, people=people)

@@ -13,11 +13,11 @@ from pydantic_core import to_json
 from fraud_detection_api.container.simulation import build_simulation
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.decision.label import Finding
-from fraud_detection_api.decision.stored import StoredRequest
+from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.jobs.demo.truth import Verdict, found_out
 from fraud_detection_api.routes.scoring.asked import Asked, Read, with_history
 from fraud_detection_api.schemas.records.parser import record_parser
-from fraud_detection_api.services.deciding.decisions import NEVER, Task, review_losses
+from fraud_detection_api.services.deciding.decisions import NEVER, Task, stored_loss
 from fraud_detection_api.services.deciding.recording import RequestContext
 from fraud_detection_api.services.history.files import EventLoader
 from fraud_detection_api.services.models.aliases import CHAMPION
@@ -129,14 +129,18 @@ class Past:
         read, answers = Read(asked, Stopwatch()), list[Read]()
         contracts = [self._contract] * len(payments)
         with_history(self._services.entities, contracts, read, seconds=NEVER, done=answers.append)
-        requests = [self._request(payment, each) for payment, each in zip(payments, answers[0].asked, strict=True)]
-        self._services.store.save(requests)
-        for payment, (row,) in zip(payments, (each.decisions for each in requests), strict=True):
+        rows = [self._row(payment, each) for payment, each in zip(payments, answers[0].asked, strict=True)]
+        self._services.store.save([StoredRequest([row], losses=self._losses(row)) for row in rows])
+        for payment, row in zip(payments, rows, strict=True):
             if (verdict := found_out(self._rng, row.outcome, is_fraud=payment.is_fraud)) is not None:
                 known_at = row.decided_at / 1000 + verdict.days * _DAY_SECONDS
                 heappush(self._verdicts, (known_at, row.decision_id, verdict))
 
-    def _request(self, payment: _Payment, asked: Asked | Exception) -> StoredRequest:
+    def _losses(self, row: StoredDecision) -> dict[str, float]:
+        loss = stored_loss(self._model, row) if row.outcome == "review" else None
+        return {} if loss is None else {row.decision_id: loss}
+
+    def _row(self, payment: _Payment, asked: Asked | Exception) -> StoredDecision:
         assert isinstance(asked, Asked)
         watch = Stopwatch()
         task = Task(self._model, explain=True, deadline=NEVER, watch=watch, history=asked.history, front=asked.front)
@@ -144,8 +148,8 @@ class Past:
         decided = self._services.decisions.decide(task, asked.records).decisions
         latency_ms = round((time.perf_counter() - watch.began) * 1000, 3)
         context = RequestContext(decided.ids[0], None, latency_ms, 1)
-        rows = self._services.recorder.rows(decided, asked.records, self._contract, [context])
-        return StoredRequest(rows, losses=review_losses(self._model, decided, asked.records))
+        [row] = self._services.recorder.rows(decided, asked.records, self._contract, [context])
+        return row
 
     def _observe(self) -> None:
         while self._services.observer.observe():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fraud_detection_api.services.accounts.account_store import Account, AccountStore, AuditLine, ConsoleRole, Deed
-from fraud_detection_api.services.accounts.passwords import hash_of, matches
+from fraud_detection_api.services.accounts.passwords import Passwords
 from fraud_detection_api.services.accounts.refusals import (
     AccountExists,
     InvalidAccount,
@@ -34,9 +34,15 @@ class LocalAccounts:
     """Accounts with passwords, in the store. `address` is where a sign-in comes from; empty where that says nothing."""
 
     def __init__(
-        self, store: AccountStore, throttle: Throttle = THROTTLE, wall_clock: Callable[[], float] = time.time
+        self,
+        store: AccountStore,
+        throttle: Throttle = THROTTLE,
+        wall_clock: Callable[[], float] = time.time,
+        *,
+        passwords: Passwords | None = None,
     ) -> None:
         self._store, self._throttle, self._wall_clock = store, throttle, wall_clock
+        self._passwords = passwords or Passwords()
 
     def has_accounts(self) -> bool:
         """Whether anybody can sign in. Raises StoreUnavailable."""
@@ -58,7 +64,7 @@ class LocalAccounts:
         if is_lead and role != "analyst":
             raise InvalidAccount("only an analyst can lead reviewers")
         line = self._line("account_added", name, by)
-        if not self._store.add(Account(name, role, is_lead, line.at), hash_of(password), line):
+        if not self._store.add(Account(name, role, is_lead, line.at), self._passwords.hash_of(password), line):
             raise AccountExists
 
     def remove(self, name: str, *, by: str) -> None:
@@ -68,7 +74,9 @@ class LocalAccounts:
 
     def change_password(self, name: str, password: str, *, by: str) -> None:
         """Set another password and end the account's sessions. Raises InvalidAccount, UnknownAccount, StoreUnavailable."""
-        if not self._store.change_password(name, hash_of(password), self._line("password_changed", name, by)):
+        if not self._store.change_password(
+            name, self._passwords.hash_of(password), self._line("password_changed", name, by)
+        ):
             raise UnknownAccount
         self._store.forget_attempts(_subject("name", name))
 
@@ -80,7 +88,7 @@ class LocalAccounts:
         self._count(of_name, self._throttle.of_name)  # before the password is checked, or many could be tried at once
         found = self._store.find(name) if NAME.fullmatch(name) else None
         account, password_hash = found or (None, None)
-        if not matches(password, password_hash) or account is None:
+        if not self._passwords.match(password, password_hash) or account is None:
             raise SignInRefused
         self._store.forget_attempts(of_name)
         return account

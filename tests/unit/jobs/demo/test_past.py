@@ -1,6 +1,8 @@
 """A past that is played through the services of a server."""
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +13,11 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.cli.terminal import LISTENER
 from fraud_detection_api.container.storage import existing_stores
 from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.decision.identifiers import uuid_text
 from fraud_detection_api.jobs.demo.past import LATENCY_SECONDS, Past, SetClock
 from fraud_detection_api.jobs.demo.scale import ORDER
 from fraud_detection_api.jobs.replaying import Choice, refold_decisions
+from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.settings import Settings
@@ -24,6 +28,7 @@ from support.builders import QUICK
 
 NOW_US = 1_795_000_000_000_000
 A_DAY = 100
+CAUTIOUS = Policy(amount_at_risk=500.0, review_cost=1.0, wrong_decline_cost=100.0)
 WORLD = CardWorld(3, NOW_US)
 BEGIN_US, CHALLENGED_US = NOW_US - 4 * DAY_US, NOW_US - DAY_US
 
@@ -41,7 +46,7 @@ def played(tmp_path_factory):
     dataset = dataset_from_frame(before, load_contract("demo_payments"), source="payments")
     registry = FileRegistry(folder / "registry")
     champion, challenger = (
-        ModelFitter(registry, seed, settings=QUICK, training_shares=(), refit=False)
+        ModelFitter(registry, seed, settings=QUICK, policy=CAUTIOUS, training_shares=(), refit=False)
         .fit(dataset, now=datetime.fromtimestamp(BEGIN_US / 1e6, UTC))
         .version
         for seed in (1, 2)
@@ -99,6 +104,16 @@ def test_labels_came_after_their_decisions_and_before_the_end(decisions):
     assert len(labels) > 3
     assert all(made_at[each.subject_id] < each.recorded_at <= NOW_US / 1000 for each in labels.values())
     assert len({label.recorded_at for label in labels.values()}) > 1
+
+
+def test_open_reviews_wait_in_the_queue_with_what_approving_them_is_expected_to_cost(played, decisions):
+    rows, stores = decisions
+    reviewed = {row.decision_id for row in rows if row.outcome == "review"}
+    with closing(sqlite3.connect(played[0].store.removeprefix("sqlite:///"))) as database:
+        cases = database.execute("SELECT decision_id, expected_loss FROM reviews").fetchall()
+    assert {uuid_text(packed) for packed, _ in cases} == reviewed - stores.labels.in_force(sorted(reviewed)).keys()
+    assert all(loss > 0 for _, loss in cases)
+    assert cases
 
 
 def test_the_challenger_scored_from_its_challenge_on(played, decisions):
