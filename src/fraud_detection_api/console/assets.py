@@ -1,4 +1,4 @@
-"""The console's stylesheet: its name has its digest, so that browsers may keep it for a year."""
+"""The console's stylesheet and script: their names have their digests, so that browsers may keep them for a year."""
 
 from functools import cache
 from importlib import resources
@@ -12,8 +12,8 @@ from fraud_detection_api.console.access import PATH
 from fraud_detection_api.routes.protocol.pages import Page, page
 
 _A_YEAR = "public, max-age=31536000, immutable"
-_TYPES = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
-_FILES = ("console.css", "icon.svg")
+_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+_FILES = ("console.css", "icon.svg", "keys.js")
 
 
 @cache

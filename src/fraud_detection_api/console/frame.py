@@ -16,6 +16,7 @@ from fraud_detection_api.console.access import (
     MONITORING,
     PATH,
     POLICY,
+    QUEUE,
     SIGN_IN,
     SIGN_OUT,
 )
@@ -25,13 +26,14 @@ from fraud_detection_api.console.words import say
 
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
     ),
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "same-origin",  # without a referrer, a browser would not name the origin of a form
 }
-"""No page has a script, and none asks another host for anything."""
+"""The one script is a file of this server, so no text becomes a script, and no page asks another host for anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,15 @@ class Page:
 
 SERVICE = Page("service.html", "service", PATH)
 
+QUEUE_PAGE = Page("queue.html", "queue", QUEUE)
+CASE_PAGE, CASE_LOST_PAGE = Page("case.html", "case", ""), Page("case_lost.html", "case_lost", "")
 DECISIONS_PAGE = Page("decisions.html", "search", DECISIONS)
 MONITORING_PAGE = Page("monitoring.html", "monitoring", MONITORING)
 MODELS_PAGE = Page("models/registry.html", "models", MODELS)
 POLICY_PAGE = Page("policy.html", "policy", POLICY)
 AUDIT_PAGE = Page("audit.html", "audit", AUDIT)
 
-NAVIGATION = (SERVICE, DECISIONS_PAGE, MONITORING_PAGE, MODELS_PAGE, POLICY_PAGE, AUDIT_PAGE)
+NAVIGATION = (SERVICE, QUEUE_PAGE, DECISIONS_PAGE, MONITORING_PAGE, MODELS_PAGE, POLICY_PAGE, AUDIT_PAGE)
 """The pages that the navigation leads to, in its order. A person sees those that their role may open."""
 
 

@@ -20,6 +20,9 @@ from fraud_detection_api.console.monitoring import pages as monitoring_pages
 from fraud_detection_api.console.monitoring.view import MonitoringReader
 from fraud_detection_api.console.policy import pages as policy_pages
 from fraud_detection_api.console.policy.view import PolicyReader
+from fraud_detection_api.console.reviews import case, queue
+from fraud_detection_api.console.reviews.case_view import CaseReader
+from fraud_detection_api.console.reviews.queue_view import QueueReader
 from fraud_detection_api.console.views.service import ServiceReader
 from fraud_detection_api.console.visitors import Console
 from fraud_detection_api.container.process import Container
@@ -29,6 +32,8 @@ from fraud_detection_api.routes.protocol.prefix import PublicPrefix
 ROUTERS = (
     signing_in.router,
     service.router,
+    queue.router,
+    case.router,
     decisions.router,
     audit.router,
     model_pages.router,
@@ -54,17 +59,20 @@ def console_services(container: Container, prefix: PublicPrefix, readiness: Read
     """
     is_open = not container.keys and container.settings.is_on_loopback
     deployment, people = container.deployment, container.people
+    decision_reader = DecisionReader(
+        container.history,
+        container.labels,
+        container.surroundings,
+        container.shown_models,
+        container.replays,
+        deployment.champion,
+    )
     return [
         Console(people, prefix, is_open),
+        QueueReader(container.reviews),
+        CaseReader(container.reviews, decision_reader),
         ServiceReader(readiness, deployment.models, deployment.rollout, container.traffic, people),
-        DecisionReader(
-            container.history,
-            container.labels,
-            container.surroundings,
-            container.shown_models,
-            container.replays,
-            deployment.champion,
-        ),
+        decision_reader,
         SearchReader(container.history, deployment.champion),
         Exporter(container.history),
         TrailReader(people),

@@ -9,6 +9,7 @@ from fraud_detection_api.container.accounts import People, people_in
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
 from fraud_detection_api.container.entities import arrivals_in, build_history, build_profiles
 from fraud_detection_api.container.registry import patient_registry
+from fraud_detection_api.container.reviews import reviews_in
 from fraud_detection_api.container.secrets import build_key_reload, build_keys, build_recorder
 from fraud_detection_api.container.storage import (
     build_database,
@@ -42,6 +43,7 @@ from fraud_detection_api.services.observing.observation_store import Observation
 from fraud_detection_api.services.reporting.backtest import Sources
 from fraud_detection_api.services.reporting.recent import RecentBacktests
 from fraud_detection_api.services.reporting.traffic import Traffic
+from fraud_detection_api.services.reviewing.reviewing import ReviewService
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter
 from fraud_detection_api.services.storage.patience import PatientThreads, patient
@@ -79,6 +81,7 @@ class Container:
     traffic: Traffic
     backtests: RecentBacktests
     people: People | None
+    reviews: ReviewService
     keys: ApiKeys
     key_reload: KeyReload | None
     drain: Drain
@@ -96,6 +99,7 @@ def build_container(
     """Everything, from settings; tests replace the last three. Raises InvalidSetting, InvalidContract, MissingExtra."""
     registry = registry or patient_registry(settings.registry)
     recorder, labels, profiled, events, upkeep, people = build_recorder(settings), None, None, None, None, None
+    reviews = ReviewService(None, recorder)
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
     metrics.tallies.gauge(BUILD_INFO, __version__).set(1)
     metrics.tallies.gauge(WORKERS).set(settings.workers)
@@ -105,6 +109,7 @@ def build_container(
         events, people = event_store_in(database), people_in(database, lookups, settings)
         log = partial(arrivals_in, database, lookups)
         profiled = ProfileStores(patient(store, lookups), patient(labels, lookups), patient(events, lookups), log)
+        reviews = reviews_in(database, store, labels, recorder, lookups)
         upkeep = build_upkeep(settings, lookups)
         build_root_copy(settings.log_roots)  # the observer uses it: a bad one is refused before anything starts
     seen = patient(store, lookups)
@@ -142,6 +147,7 @@ def build_container(
             None if seen is None or labels is None else Sources(seen, labels, recorder.is_intact, registry)
         ),
         people=people,
+        reviews=reviews,
         keys=keys,
         key_reload=build_key_reload(settings, keys, metrics.tallies),
         drain=Drain(),

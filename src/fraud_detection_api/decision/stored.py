@@ -1,6 +1,6 @@
 """A decision as it is stored: flat, with the record that it is about, and sealed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
@@ -89,8 +89,13 @@ class StoredAnswer(NamedTuple):
 
 
 class StoredRequest(NamedTuple):
-    """All that is stored of one request, or nothing of it. `answer` belongs to the key, where there is one."""
+    """All that is stored of one request, or nothing of it. `answer` belongs to the key, where there is one.
+
+    `losses` are what it would be expected to cost to approve records that go to review, by the decision's id; those that are
+    not known are absent.
+    """
 
     decisions: Sequence[StoredDecision]
     idempotency: IdempotencyKey | None = None
     answer: bytes = b""
+    losses: Mapping[str, float] | None = None

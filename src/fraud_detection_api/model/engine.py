@@ -5,6 +5,7 @@ the golden rows. Two joints are left for later rooms: features over an entity's 
 decision rules read an `Assessment` and may replace its `outcomes`.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,6 +118,17 @@ class Engine:
         """Amounts at risk of validated records, float64 (n,) with NaN for missing; None where the contract names none."""
         column = self.amount_at_risk
         return None if column is None else np.array([record.get(column) for record in records], dtype=np.float64)
+
+    def losses(self, records: Sequence[Record], probabilities: Sequence[float]) -> list[float]:
+        """`Policy.losses` of validated records with their fraud probabilities, one by one: faster for a few."""
+        policy, column = self.policy, self.amount_at_risk
+        sent = [None if column is None else record.get(column) for record in records]
+        amounts = [math.nan if amount is None else float(amount) for amount in sent]
+        at_risk = [policy.amount_at_risk if math.isnan(amount) else max(amount, 0.0) for amount in amounts]
+        return [
+            probability * policy.loss_given_fraud * amount
+            for probability, amount in zip(probabilities, at_risk, strict=True)
+        ]
 
     def contributions(self, matrix: NDArray[np.float32], *, threads: int = CORES) -> NDArray[np.float64]:
         """Log-odds that each column adds to a record's margin, float64 (n, columns)."""

@@ -84,11 +84,19 @@ class Policy:
         >>> Policy().outcomes(np.array([0.01, 0.3, 0.01, 0.9]), np.array([np.nan, np.nan, 100_000, np.nan]))
         array([0, 1, 1, 2], dtype=int8)
         """
-        approve = probabilities * self.loss_given_fraud * self.at_risk(probabilities, amounts)
+        approve = self.losses(probabilities, amounts)
         review = self.review_cost + self.review_price
         decline = (1.0 - probabilities) * self.wrong_decline_cost
         milder = np.where(review <= decline, np.int8(1), np.int8(2))
         return np.where((approve <= review) & (approve <= decline), np.int8(0), milder)
+
+    def losses(self, probabilities: NDArray[np.float64], amounts: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """What it is expected to cost to approve each record, float64 (n,); arguments as of `outcomes`.
+
+        >>> Policy(loss_given_fraud=0.5).losses(np.array([0.25, 0.25]), np.array([np.nan, 80.0])).tolist()
+        [125.0, 10.0]
+        """
+        return probabilities * self.loss_given_fraud * self.at_risk(probabilities, amounts)
 
     def at_risk(self, probabilities: NDArray[np.float64], amounts: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """The amount at risk of each record, float64 (n,), never below 0."""

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.contract.shown.advice import protected_advice
 from fraud_detection_api.model.bundle import SealedBundle, seal_bundle
@@ -25,7 +28,7 @@ from fraud_detection_api.training.data.quality import quality_notes, too_good
 from fraud_detection_api.training.data.splits import SplitSettings, hold_out
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.demonstrate import TRAINING_SHARES, demonstrate
-from fraud_detection_api.training.evaluate import Evaluation
+from fraud_detection_api.training.evaluate import Evaluation, score_dataset
 from fraud_detection_api.training.fairness import Groups, fairness_of
 from fraud_detection_api.training.fit_scorer import MeasuredTest, ScorerFitter, measure
 from fraud_detection_api.training.policies import decided_policy, unseen_card, with_records_a_day
@@ -160,7 +163,7 @@ def _sealed(
         reference=reference_histograms(
             learned.contract,
             learned.columns,
-            measured.probability,
+            _usual_probabilities(made),
             Training(lambda name: learned.records.values(name, learned.rows), learned.is_fraud),
         ),
         evidence=evidence,
@@ -168,6 +171,18 @@ def _sealed(
         created_at=timestamp(now),
         circumstances=circumstances,
     )
+
+
+def _usual_probabilities(made: Making) -> NDArray[np.float64]:
+    """Probabilities that the model is known to give, float64 (n,), with which drift compares those that it will give.
+
+    Of records that it was not trained on, where there are any. Otherwise of all: another model's, although of held-out
+    records, differ by more than a whole alarm where many records have nearly equal probabilities.
+    """
+    measured, final = made.measured, made.final
+    if final.fitted is made.fitted:
+        return measured.probability
+    return score_dataset(final.fitted.scorer, final.data).probabilities
 
 
 DEFAULT_ROWS, DEFAULT_SEED = 100_000, 7

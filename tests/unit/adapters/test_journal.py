@@ -14,7 +14,7 @@ from fraud_detection_api.adapters import journal as journal_module
 from fraud_detection_api.adapters.journal import FileJournal
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import StoreUnavailable
-from support.kept import kept, left_held, numbers_of, request_of
+from support.kept import decision_id, kept, left_held, numbers_of, request_of
 
 ANOTHER_PROCESS = """
 import sys
@@ -64,6 +64,13 @@ def another_process(folder: Path, number: int) -> subprocess.Popen[str]:
 def end(process: subprocess.Popen[str]) -> None:
     process.kill()
     process.communicate()
+
+
+def test_expected_losses_come_back_with_their_request(journal):
+    requests = [request_of(1, 2)._replace(losses={decision_id(2): 0.1}), request_of(3)]
+    journal.append(requests)
+    journal.close()
+    assert [request for piece in journal.waiting() for request in piece] == requests
 
 
 def test_requests_come_back_as_they_were_written(journal):

@@ -112,6 +112,6 @@ def test_texts_of_contracts_models_and_people_are_text(hostile):
     changes = [change(hostile, reason=hostile, by=hostile)]
     page = render(SERVICE, visitor(hostile), view_of(current=model, changes=changes)).body.decode()
     assert hostile not in page
-    assert "<script" not in page
+    assert page.count("<script") == page.count('<script src="/console/static/keys-') == 1
     assert "<img src=x" not in page
     assert "49" not in page.partition("<main")[2].partition("</main>")[0].replace("249", "")

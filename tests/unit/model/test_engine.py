@@ -63,3 +63,12 @@ def test_a_record_alone_has_the_bits_that_it_has_among_others(bundle):
 
 def test_no_records_have_nothing_said_of_them(bundle):
     assert [len(array) for array in bundle.engine.assess_records([])] == [0] * 6
+
+
+@given(st.lists(st.tuples(AMOUNTS | st.none(), st.floats(0, 1)), max_size=8), MONEY, MONEY)
+def test_losses_one_by_one_have_the_bits_of_the_policys(bundle, drawn, loss, amount):
+    policy = Policy(loss_given_fraud=loss, amount_at_risk=amount)
+    engine = Engine(bundle.engine.scorer, policy, bundle.engine.risk, "amount")
+    records, probabilities = [{"amount": each} for each, _ in drawn], [probability for _, probability in drawn]
+    expected = policy.losses(np.array(probabilities, dtype=np.float64), engine.amounts(records))
+    assert engine.losses(records, probabilities) == expected.tolist()

@@ -195,6 +195,18 @@ def test_a_refitted_model_is_trained_on_all_records_and_its_figures_are_those_of
     assert registry.fetch(refitted.version)["report.html"].count(b"trained with the same settings on all 3,000 records")
 
 
+def test_the_reference_of_the_score_is_of_the_model_that_is_registered(dataset, registry, fitted, refitted):
+    """Those of the model that was measured would be drift from the first day on."""
+    scores = [
+        read_bundle(registry.fetch(model.version), source="x").scorer.score(dataset.columns)
+        for model in (fitted, refitted)
+    ]
+    counted = read_bundle(registry.fetch(refitted.version), source="x").reference["probability"]
+    other, own = (np.histogram(each.probabilities, counted["edges"])[0] for each in scores)
+    assert np.abs(own - counted["counts"]).sum() <= 4  # edges are rounded as they are written
+    assert np.abs(other - counted["counts"]).sum() > 40
+
+
 def test_progress_reaches_1(fitted, shares):
     assert shares[-1] == 1.0
 

@@ -37,7 +37,7 @@ SELECT {_ACCOUNT}, opened_at, seen_at FROM console_sessions JOIN accounts ON acc
 WHERE token_digest = ?"""  # noqa: S608 names of columns
 
 _OPEN = "INSERT INTO console_sessions (token_digest, account, opened_at, seen_at) VALUES (?, ?, ?, ?)"
-_AUDIT = "INSERT INTO console_audit (at, who, what, about) VALUES (?, ?, ?, ?)"
+AUDIT = "INSERT INTO console_audit (at, who, what, about) VALUES (?, ?, ?, ?)"
 _TRAIL = "SELECT at, who, what, about FROM console_audit ORDER BY audit_id DESC LIMIT ?"
 
 
@@ -72,7 +72,7 @@ class SqlAccountStore:
             if (known.role, known.is_lead) != (account.role, account.is_lead):
                 changed = (account.role, int(account.is_lead), subject)
                 session.change("UPDATE accounts SET role = ?, is_lead = ? WHERE subject = ?", changed)
-                session.change(_AUDIT, line._replace(what="role_changed", about=known.name))
+                session.change(AUDIT, line._replace(what="role_changed", about=known.name))
             return known._replace(role=account.role, is_lead=account.is_lead)
 
     def remove(self, name: str, line: AuditLine) -> bool:
@@ -104,7 +104,7 @@ class SqlAccountStore:
         with self._database.writing() as session:
             session.change("DELETE FROM console_sessions WHERE opened_at < ?", (opened_since,))
             session.change(_OPEN, (digest, line.about, line.at, line.at))
-            session.change(_AUDIT, line)
+            session.change(AUDIT, line)
 
     def session(self, digest: bytes) -> account_store.Session | None:
         with self._database.asking() as session:
@@ -123,7 +123,7 @@ class SqlAccountStore:
 
     def note(self, line: AuditLine) -> None:
         with self._database.stating() as session:
-            session.change(_AUDIT, line)
+            session.change(AUDIT, line)
 
     def search_trail(self, where: TrailFilter, *, limit: int, among: int, before: int | None = None) -> FoundLines:
         bound = "" if before is None else "WHERE audit_id < ? "
@@ -154,7 +154,7 @@ def _end_all(session: Session, name: str) -> None:
 def _audited(session: Session, changed: int, line: AuditLine) -> bool:
     """Whether something was changed, which then has its line."""
     if changed:
-        session.change(_AUDIT, line)
+        session.change(AUDIT, line)
     return bool(changed)
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from fraud_detection_api.adapters.sql.cases import cases_of, open_cases
 from fraud_detection_api.adapters.sql.database import (
     ROWS_A_STATEMENT,
     Database,
@@ -53,11 +54,11 @@ class DecisionTable:
         self._erased = picked(row_type, [column.field for column in erased])
         self._erase = f"UPDATE decisions SET {', '.join(f'{column.name} = ?' for column in erased)} WHERE {_ID} = ?"  # noqa: S608
 
-    def insert(self, session: Session, rows: Iterable[StoredDecision], decider_ids: Mapping[Row, int]) -> None:
-        """Add the decisions whose id is new."""
+    def insert(self, session: Session, rows: Iterable[StoredDecision], decider_ids: Mapping[Row, int]) -> int:
+        """Add the decisions whose id is new; returns how many are."""
         own, decider = self._own, self.decider
         parameters = [(uuid_bytes(row.decision_id), *own(row), decider_ids[decider(row)]) for row in rows]
-        session.insert(self._insertion, parameters)
+        return session.insert(self._insertion, parameters)
 
     def erase(self, session: Session, rows: Iterable[StoredDecision]) -> None:
         """Write the columns that an erasure changes, and the seal."""
@@ -72,7 +73,7 @@ class DecisionTable:
 DECISIONS = DecisionTable(StoredDecision)
 
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 """Revisions of the tables that this version of the software knows, oldest first; it works with the last one."""
 
 _SELECT_IDS = "SELECT decision_id FROM decisions"
@@ -127,21 +128,22 @@ class SqlDecisionStore:
     def save(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
         decider_ids = self._ids_of({DECISIONS.decider(row) for request in requests for row in request.decisions[:1]})
         if not any(request.idempotency for request in requests):
-            rows = [row for request in requests for row in request.decisions]
-            with self._database.stating() if len(rows) <= ROWS_A_STATEMENT else self._database.writing() as session:
-                DECISIONS.insert(session, rows, decider_ids)
+            rows, cases = [row for request in requests for row in request.decisions], cases_of(requests)
+            is_one_statement = len(rows) <= ROWS_A_STATEMENT and not cases
+            with self._database.stating() if is_one_statement else self._database.writing() as session:
+                _insert(session, rows, cases, decider_ids)
             return [None] * len(requests)
         with self._database.writing() as session:
             answers = self._claim(session, requests)
-            rows = [row for index, request in enumerate(requests) if index not in answers for row in request.decisions]
-            DECISIONS.insert(session, rows, decider_ids)
+            new = [request for index, request in enumerate(requests) if index not in answers]
+            _insert(session, [row for request in new for row in request.decisions], cases_of(new), decider_ids)
         return [answers.get(index) for index in range(len(requests))]
 
     def save_while(self, goes_on: Callable[[], bool], requests: Sequence[StoredRequest]) -> int:
         decider_ids = self._ids_of({DECISIONS.decider(row) for request in requests for row in request.decisions[:1]})
         with self._database.writing() as session:
             for number, request in enumerate(requests, 1):
-                DECISIONS.insert(session, request.decisions, decider_ids)
+                _insert(session, request.decisions, cases_of([request]), decider_ids)
                 if not goes_on():
                     return number
         return len(requests)
@@ -252,6 +254,15 @@ class SqlDecisionStore:
 
     def _expired(self, now: int) -> int:
         return now - int(self._idempotency_seconds * 1000)
+
+
+def _insert(
+    session: Session, rows: Sequence[StoredDecision], cases: Sequence[Row], decider_ids: Mapping[Row, int]
+) -> None:
+    """Add decisions with the cases of those that go to review."""
+    new = DECISIONS.insert(session, rows, decider_ids)
+    if cases:
+        open_cases(session, cases, are_new=new == len(rows))
 
 
 def _conditions(where: DecisionFilter, order: Order, beyond: str | None) -> dict[str, object]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from fraud_detection_api.adapters.sql.cases import close_cases
 from fraud_detection_api.adapters.sql.database import Database, Row, Session, alone, parts
 from fraud_detection_api.adapters.sql.decisions import have_records
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
@@ -64,6 +65,29 @@ class _Subject(NamedTuple):
         return "unknown_event" if self.decision_id is None else "unknown_decision"
 
 
+class _Known(NamedTuple):
+    """What findings are about, and the labels that were recorded of it up to `last_id`, by subject."""
+
+    subjects: Sequence[_Subject | LabelResult]
+    histories: Mapping[bytes, LabelHistory]
+    last_id: int
+
+    @classmethod
+    def read(cls, session: Session, findings: Sequence[Finding]) -> "_Known":
+        """As it is now."""
+        subjects = [_subject(session, finding.about) for finding in findings]
+        known = sorted({subject.id_ for subject in subjects if isinstance(subject, _Subject)})
+        last_id = session.rows(_LAST_ID)[0][0]
+        labels = _labels(session, known, "label_id <= ?", last_id)
+        return cls(subjects, {subject_id: LabelHistory(each) for subject_id, each in labels.items()}, last_id)
+
+    def read_newer(self, session: Session) -> None:
+        """Add the labels that were recorded since."""
+        for subject_id, newer in _labels(session, list(self.histories), "label_id > ?", self.last_id).items():
+            for label in newer:
+                self.histories[subject_id].add(label)
+
+
 class SqlLabelStore:
     """Stores labels in the database of the decisions, sealed by `recorder`."""
 
@@ -75,17 +99,16 @@ class SqlLabelStore:
     def record(self, findings: Sequence[Finding]) -> list[LabelResult]:
         # before this blocks writers: each entity or event is a query, and a decision may have thousands of labels
         with self._database.reading() as session:
-            subjects = [_subject(session, finding.about) for finding in findings]
-            known = sorted({subject.id_ for subject in subjects if isinstance(subject, _Subject)})
-            last_id = session.rows(_LAST_ID)[0][0]
-            labels = _labels(session, known, "label_id <= ?", last_id)
-            histories = {subject_id: LabelHistory(of_subject) for subject_id, of_subject in labels.items()}
+            known = _Known.read(session, findings)
         with self._database.writing() as session:
             alone(session, self._database.dialect)
-            for subject_id, newer in _labels(session, known, "label_id > ?", last_id).items():
-                for label in newer:
-                    histories[subject_id].add(label)
-            return self._record(session, findings, subjects, histories)
+            known.read_newer(session)
+            return self._record(session, findings, known.subjects, known.histories)
+
+    def record_within(self, session: Session, findings: Sequence[Finding]) -> list[LabelResult]:
+        """The same as a part of a transaction that runs `alone`."""
+        known = _Known.read(session, findings)
+        return self._record(session, findings, known.subjects, known.histories)
 
     def history(self, decision_id: str) -> list[Label]:
         packed = _packed(decision_id)
@@ -126,6 +149,7 @@ class SqlLabelStore:
                 results.append("recorded")
         if rows:
             session.change_each(_INSERT, rows)
+            close_cases(session, [decision_id for decision_id, *_ in rows if decision_id is not None])
         return results
 
 

@@ -146,7 +146,7 @@ class SqliteDatabase:
 
     @contextmanager
     def _checked_afterwards(self) -> Iterator[_Connection]:
-        with self._connections.lease(self._connections.idle() or self._open()) as connection:
+        with self._connections.lease(self._connections.idle() or self._opened()) as connection:
             yield connection
             # SQLite continues to write to deleted files; so check before anything is reported as stored
             self._require_files(connection)
@@ -175,6 +175,15 @@ class SqliteDatabase:
             for suffix in ("-wal", "-shm"):
                 self.path.with_name(f"{self.path.name}{suffix}").unlink(missing_ok=True)
         log_event("store_file_lost", level=logging.ERROR, is_saved=is_saved)
+
+    def _opened(self) -> _Connection:
+        """A connection for statements. In a transaction of several, SQLite saves what each insertion changes until it ends.
+
+        A file for that costs as much as the insertion. Migrations sort whole tables, so their connections have the file.
+        """
+        connection = self._open()
+        connection.execute("PRAGMA temp_store = MEMORY")
+        return connection
 
     def _open(self) -> _Connection:
         # records are private; SQLite gives its other files the same mode. Do not open a file that exists: closing it would

@@ -58,6 +58,7 @@ class SqliteFiles:
 
     def compact(self) -> None:
         with self._database.connected() as connection:
+            connection.execute("PRAGMA temp_store = FILE")  # the copy is as large as the store
             connection.execute("VACUUM")
         self.scrub()
 

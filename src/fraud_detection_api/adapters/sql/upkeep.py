@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from fraud_detection_api.adapters.sql.cases import close_cases, erase_verdict_notes
 from fraud_detection_api.adapters.sql.database import Database, Session, alone, no_store_in
 from fraud_detection_api.adapters.sql.decisions import DECISIONS, REVISIONS, contract_of, revision_of
 from fraud_detection_api.adapters.sql.events import erase_events, events_about
@@ -24,7 +25,7 @@ _COUNT_EVENTS = "SELECT count(*) FROM events"
 _COUNT_OLDER = """
 SELECT (SELECT count(*) FROM decisions WHERE decision_id < ?), (SELECT count(*) FROM events WHERE event_id < ?)"""
 
-# one statement: each row that it removes gets a tombstone. The tables cascade this to their labels and shadows
+# one statement: each row that it removes gets a tombstone. The tables cascade this to labels, shadows, cases and verdicts
 _REMOVE = """
 DELETE FROM {table} WHERE {id_} IN (SELECT {id_} FROM {table} WHERE {id_} < ? ORDER BY {id_} LIMIT ?) RETURNING {id_}"""
 
@@ -107,6 +108,8 @@ class SqlStoreUpkeep:
             subjects = [uuid_bytes(row.decision_id) for row in erased]
             session.change(ENTER, ("erased", b"".join(subjects), b"".join(row.seal for row in erased)))
             self._erase_notes(session, subjects)
+            close_cases(session, subjects)
+            erase_verdict_notes(session, subjects)
             session.change_each(_ERASE_SHADOWS, [(subject,) for subject in subjects])
             if keys:
                 callers = session.rows(_CALLERS)

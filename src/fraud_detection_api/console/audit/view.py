@@ -1,5 +1,6 @@
 """The view of the audit trail."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, get_args
@@ -13,6 +14,7 @@ from fraud_detection_api.services.accounts.trail import MOST_LOOKED_AT
 ROWS = 100
 DEEDS: tuple[Deed, ...] = get_args(Deed)
 _LONGEST = 256
+_IS_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class TrailRow(NamedTuple):
@@ -67,5 +69,5 @@ class TrailReader:
 
 def trail_row(line: AuditLine) -> TrailRow:
     """A line as it is listed."""
-    decision_id = line.about if line.what == "viewed_decision" else ""
+    decision_id = line.about if _IS_ID.fullmatch(line.about) else ""
     return TrailRow(clock(line.at), line.who, line.what, line.about, decision_id)

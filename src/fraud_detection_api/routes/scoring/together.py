@@ -17,7 +17,7 @@ from fraud_detection_api.routes.scoring.asked import Asked, Read
 from fraud_detection_api.routes.scoring.idempotency import packed
 from fraud_detection_api.routes.scoring.turns import ScoringRequest
 from fraud_detection_api.schemas.records.parser import RecordParser
-from fraud_detection_api.services.deciding.decisions import DecisionService, Task
+from fraud_detection_api.services.deciding.decisions import DecisionService, Task, review_losses
 from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.telemetry import Stopwatch
@@ -128,8 +128,13 @@ def _sealed(recorder: Recorder, kept: Sequence[_Kept]) -> Iterator[StoredRequest
     records = [record for _, answer in kept for record in answer.records or ()]
     contexts = list(starmap(_context, kept))
     rows = iter(recorder.rows(decisions, records, request.deployment.contract, contexts))
+    losses = review_losses(request.deployment.champion, decisions, records)
     for each, answer in kept:
-        yield StoredRequest(list(islice(rows, answer.size)), each.key, b"" if each.key is None else packed(answer.body))
+        own = list(islice(rows, answer.size))
+        of_own = (
+            {row.decision_id: losses[row.decision_id] for row in own if row.decision_id in losses} if losses else None
+        )
+        yield StoredRequest(own, each.key, b"" if each.key is None else packed(answer.body), of_own)
 
 
 def _context(request: ScoringRequest, answer: Answer) -> RequestContext:

@@ -20,6 +20,15 @@ Deed: TypeAlias = Literal[
     "rollback_ordered",
     "challenge_ordered",
     "challenge_end_ordered",
+    # of a case of the review queue
+    "case_viewed",
+    "labelled_fraud",
+    "labelled_legitimate",
+    "left_unsure",
+    "escalated",
+    "noted",
+    "released",
+    "appealed",
 ]
 
 

@@ -3,15 +3,17 @@
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.decision.decided import Decisions, Explanations, MadeBy, warnings_text
 from fraud_detection_api.decision.identifiers import uuids7
+from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.decision.timeliness import Front
 from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
@@ -153,6 +155,31 @@ class DecisionService:
         explained = bundle.reasoner.texts(contributions, records, matrix, adverse)
         task.watch.lap("explain")
         return explained
+
+
+def review_losses(model: ServedModel, decisions: Decisions, records: Sequence[Record]) -> Mapping[str, float]:
+    """What it is expected to cost to approve each record that the model sends to review, by the decision's id.
+
+    Most requests have none, so nothing is computed for them.
+    """
+    if "review" not in decisions.outcomes:
+        return {}
+    assessed = range(decisions.by_model)  # a fallback has no probability
+    reviewed = [index for index in assessed if decisions.outcomes[index] == "review"]
+    if not reviewed:
+        return {}
+    probabilities = [decisions.probabilities[index] or 0.0 for index in reviewed]
+    losses = model.bundle.engine.losses([records[index] for index in reviewed], probabilities)
+    return {decisions.ids[index]: loss for index, loss in zip(reviewed, losses, strict=True)}
+
+
+def stored_loss(model: ServedModel, row: StoredDecision) -> float | None:
+    """What approving a stored decision is expected to cost by the model's policy; None unless that model made it."""
+    made_by = (row.model_digest, row.policy_version)
+    is_own = made_by == (model.bundle.digest, model.bundle.policy.version)
+    if not is_own or row.record is None or row.fraud_probability is None:
+        return None
+    return model.bundle.engine.losses([from_json(row.record)], [row.fraud_probability])[0]
 
 
 def _warnings(pieces: Sequence[Assessment], records: int) -> list[str | None]:

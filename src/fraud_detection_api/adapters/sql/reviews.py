@@ -1,0 +1,266 @@
+"""ReviewStore in SQL."""
+
+from typing import TypeAlias
+
+from fraud_detection_api.adapters.sql.accounts import AUDIT
+from fraud_detection_api.adapters.sql.cases import case_row, close_cases, open_cases
+from fraud_detection_api.adapters.sql.database import Database, Row, Session, alone
+from fraud_detection_api.adapters.sql.decisions import decisions_of
+from fraud_detection_api.adapters.sql.labels import SqlLabelStore
+from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
+from fraud_detection_api.decision.label import Finding
+from fraud_detection_api.errors import UnknownDecision
+from fraud_detection_api.services.accounts.account_store import AuditLine
+from fraud_detection_api.services.reviewing.refusals import CaseClosed, CaseEscalated, CaseTaken, NotAppealable
+from fraud_detection_api.services.reviewing.review_store import (
+    UNSURE_ESCALATES,
+    Act,
+    Case,
+    CaseFilter,
+    CaseKey,
+    Length,
+    Reviewer,
+    Verdict,
+)
+
+_SELECT = f"SELECT {', '.join(Case._fields)} FROM reviews"  # noqa: S608 names of columns
+
+_MOST_TAKEN = 1_000
+"""Of the cases that have a filter, so many are looked at for one that is free: others have few, as leases end."""
+
+_SORTS = {
+    "loss": "weight DESC, decision_id DESC",
+    "age": "decision_id",
+}
+
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM reviews WHERE is_escalated = {escalated} LIMIT ?) AS counted"
+
+# an appeal may have been opened long after its decision was made
+_OLDEST = """
+SELECT min(opened_at) FROM (
+  SELECT * FROM (
+    SELECT opened_at FROM reviews WHERE is_escalated + 0 = {escalated} AND kind = 'review' ORDER BY decision_id LIMIT 1
+  ) AS sent
+  UNION ALL
+  SELECT * FROM (
+    SELECT opened_at FROM reviews WHERE is_escalated = {escalated} AND kind = 'appeal' ORDER BY opened_at LIMIT 1
+  ) AS appealed
+) AS first"""
+
+# of an entity with more decisions than that, only the newest are looked for in the queue
+_OF_ENTITY = """decision_id IN (
+  SELECT decision_id FROM decisions WHERE entity IN ({marks}) ORDER BY decision_id DESC LIMIT 1000)"""
+
+# the reviewer's own lease counts as free: whoever looks at the list first goes on with the case at hand
+_FREE = """(leased_until <= ? OR leased_by = ?) AND (unsure = 0 OR NOT EXISTS (
+  SELECT 1 FROM review_verdicts AS said
+  WHERE said.decision_id = reviews.decision_id AND said.who = ? AND said.verdict = 'unsure'))"""
+
+# one statement; PostgreSQL skips cases that others take at this moment, and SQLite has one writer at a time
+_TAKE = "UPDATE reviews SET leased_by = ?, leased_until = ? WHERE decision_id = ({first}) RETURNING decision_id"
+_LOCK_FREE = {"sqlite": "", "postgresql": " FOR UPDATE SKIP LOCKED"}
+_LOCK = {"sqlite": "", "postgresql": " FOR UPDATE"}
+
+_LEASE = """
+UPDATE reviews SET leased_by = ?, leased_until = ?
+WHERE decision_id = ? AND (leased_until <= ? OR leased_by = ?) AND (is_escalated = 0 OR ? = 1)"""
+
+_PUT_BACK = "UPDATE reviews SET leased_by = '', leased_until = 0, is_escalated = ?, unsure = ? WHERE decision_id = ?"
+_RENEW = "UPDATE reviews SET leased_by = ?, leased_until = ? WHERE decision_id = ?"
+
+_SAY = "INSERT INTO review_verdicts (decision_id, at, who, verdict, note) VALUES (?, ?, ?, ?, ?)"
+_SAID = "SELECT at, who, verdict, note FROM review_verdicts WHERE decision_id = ? ORDER BY verdict_id"
+_WAS_UNSURE = "SELECT 1 FROM review_verdicts WHERE decision_id = ? AND who = ? AND verdict = 'unsure' LIMIT 1"
+_LABELLED = """
+SELECT count(*) FROM review_verdicts WHERE who = ? AND at >= ? AND verdict IN ('fraud', 'legitimate')"""
+
+_SAVE_FILTER = """
+INSERT INTO review_filters (owner, name, query) VALUES (?, ?, ?)
+ON CONFLICT (owner, name) DO UPDATE SET query = excluded.query"""
+
+
+class SqlReviewStore:
+    """Stores the queue in the database of the decisions; verdicts are labels of `labels`, in the same transaction."""
+
+    def __init__(self, database: Database, labels: SqlLabelStore) -> None:
+        self._database, self._labels = database, labels
+
+    def page(self, where: CaseFilter, *, limit: int, after: CaseKey | None = None) -> list[Case]:
+        conditions = _conditions(where, limit, after)
+        statement = f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY {_SORTS[where.order]} LIMIT ?"
+        with self._database.asking() as session:
+            return [_case(row) for row in session.rows(statement, (*_values(conditions), limit))]
+
+    def length(self, *, is_escalated: bool, most: int) -> Length:
+        with self._database.asking() as session:
+            [(cases,)] = session.rows(_COUNT.format(escalated=int(is_escalated)), (most,))
+            [(oldest,)] = session.rows(_OLDEST.format(escalated=int(is_escalated)))
+        return Length(int(cases), oldest)
+
+    def find(self, decision_id: str) -> Case | None:
+        with self._database.asking() as session:
+            return _find(session, _packed(decision_id))
+
+    def take_next(self, where: CaseFilter, reviewer: Reviewer, *, now: int, until: int) -> str | None:
+        conditions = _conditions(where, _MOST_TAKEN)
+        conditions[_FREE] = (now, reviewer.name, reviewer.name)
+        first = (
+            f"SELECT decision_id FROM reviews WHERE {' AND '.join(conditions)} ORDER BY {_SORTS[where.order]} LIMIT 1"  # noqa: S608
+        )
+        statement = _TAKE.format(first=first + _LOCK_FREE[self._database.dialect])
+        with self._database.writing() as session:
+            taken = session.rows(statement, (reviewer.name, until, *_values(conditions)))
+        return uuid_text(bytes(taken[0][0])) if taken else None
+
+    def open(self, decision_id: str, reviewer: Reviewer | None, line: AuditLine, *, until: int) -> Case | None:
+        packed = _packed(decision_id)
+        with self._database.writing() as session:
+            if reviewer is not None:
+                lease = (reviewer.name, until, packed, line.at, reviewer.name, int(reviewer.is_lead))
+                session.change(_LEASE, lease)
+            session.change(AUDIT, line)
+            return _find(session, packed)
+
+    def act(self, act: Act, *, until: int) -> None:
+        packed = _packed(act.decision_id)
+        with self._database.writing() as session:
+            alone(session, self._database.dialect)
+            case = self._held(session, packed, act)
+            is_label = act.verdict in ("fraud", "legitimate")
+            if is_label:
+                self._label(session, act)
+                close_cases(session, [packed])
+            elif act.verdict == "note":
+                session.change(_RENEW, (act.reviewer.name, until, packed))
+            else:
+                self._put_back(session, case, act)
+            _say(session, act._replace(note="") if is_label else act)
+
+    def appeal(self, act: Act, loss: float | None) -> None:
+        packed = _packed(act.decision_id)
+        with self._database.writing() as session:
+            alone(session, self._database.dialect)
+            found = decisions_of(session, [packed])
+            if not found:
+                raise UnknownDecision
+            [row] = found
+            if row.outcome != "decline" or row.record is None or _find(session, packed) is not None:
+                raise NotAppealable
+            open_cases(session, [case_row(row, "appeal", act.line.at, loss)], are_new=True)
+            _say(session, act)
+
+    def verdicts(self, decision_id: str) -> list[Verdict]:
+        with self._database.asking() as session:
+            return [Verdict(*row) for row in session.rows(_SAID, (_packed(decision_id),))]
+
+    def labelled_since(self, who: str, since: int) -> int:
+        with self._database.asking() as session:
+            return int(session.rows(_LABELLED, (who, since))[0][0])
+
+    def save_filter(self, owner: str, name: str, query: str) -> None:
+        with self._database.writing() as session:
+            session.change(_SAVE_FILTER, (owner, name, query))
+
+    def remove_filter(self, owner: str, name: str) -> None:
+        with self._database.writing() as session:
+            session.change("DELETE FROM review_filters WHERE owner = ? AND name = ?", (owner, name))
+
+    def filters(self, owner: str) -> list[tuple[str, str]]:
+        select = "SELECT name, query FROM review_filters WHERE owner = ? ORDER BY name"
+        with self._database.asking() as session:
+            return [(name, query) for name, query in session.rows(select, (owner,))]
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _held(self, session: Session, packed: bytes, act: Act) -> Case:
+        """The case, which nobody else gets until this transaction ends; a lease that ended is no obstacle to its holder."""
+        rows = session.rows(f"{_SELECT} WHERE decision_id = ?{_LOCK[self._database.dialect]}", (packed,))
+        if not rows:
+            raise CaseClosed
+        case = _case(rows[0])
+        if case.holder(act.line.at) not in (None, act.reviewer.name):
+            raise CaseTaken(case.leased_by, case.leased_until)
+        if case.is_escalated and not act.reviewer.is_lead:
+            raise CaseEscalated
+        return case
+
+    def _label(self, session: Session, act: Act) -> None:
+        finding = Finding(act.decision_id, act.verdict == "fraud", "analyst", note=act.note, reviewer=act.reviewer.name)
+        [result] = self._labels.record_within(session, [finding])
+        if result not in ("recorded", "repeated"):
+            raise UnknownDecision
+
+    def _put_back(self, session: Session, case: Case, act: Act) -> None:
+        packed, unsure = _packed(act.decision_id), case.unsure
+        if act.verdict == "unsure" and not session.rows(_WAS_UNSURE, (packed, act.reviewer.name)):
+            unsure += 1
+        is_escalated = case.is_escalated or act.verdict == "escalate" or unsure >= UNSURE_ESCALATES
+        session.change(_PUT_BACK, (int(is_escalated), unsure, packed))
+
+
+def _say(session: Session, act: Act) -> None:
+    """What was said, and its line in the trail; to give a case back says nothing."""
+    if act.verdict != "release":
+        session.change(_SAY, (_packed(act.decision_id), act.line.at, act.reviewer.name, act.verdict, act.note))
+    session.change(AUDIT, act.line)
+
+
+Conditions: TypeAlias = dict[str, tuple[object, ...]]
+"""Conditions, all of which must hold, with their parameters."""
+
+
+def _conditions(where: CaseFilter, limit: int, after: CaseKey | None = None) -> Conditions:
+    """Conditions that an index serves; with a filter, the first `limit` that have it are found in the index alone.
+
+    Whether cases are escalated is no parameter, as partial indexes depend on it. Where the index by weight would not help,
+    SQLite must not take it: `+ 0` hides the column.
+    """
+    escalated, filtered = int(where.is_escalated), _filtered(where)
+    beyond: Conditions = {}
+    if after is not None and where.order == "loss":
+        beyond["(weight, decision_id) < (?, ?)"] = (after[0], uuid_bytes(after[1]))
+    elif after is not None:
+        beyond["decision_id > ?"] = (uuid_bytes(after[1]),)
+    if where.entities or (where.order == "age" and not where.is_escalated):
+        return {f"is_escalated + 0 = {escalated}": (), **filtered, **beyond}
+    conditions: Conditions = {f"is_escalated = {escalated}": (), **filtered, **beyond}
+    if not filtered or where.order == "age":
+        return conditions
+    found = f"SELECT decision_id FROM reviews WHERE {' AND '.join(conditions)} ORDER BY {_SORTS['loss']} LIMIT ?"  # noqa: S608
+    return {f"is_escalated + 0 = {escalated}": (), f"decision_id IN ({found})": (*_values(conditions), limit)}
+
+
+def _filtered(where: CaseFilter) -> Conditions:
+    conditions: Conditions = {}
+    if where.reason is not None:
+        conditions["reason = ?"] = (where.reason,)
+    if where.entities:
+        conditions[_OF_ENTITY.format(marks=", ".join("?" * len(where.entities)))] = tuple(where.entities)
+    if where.min_risk_score is not None:
+        conditions["risk_score >= ?"] = (where.min_risk_score,)
+    if where.max_risk_score is not None:
+        conditions["risk_score <= ?"] = (where.max_risk_score,)
+    return conditions
+
+
+def _values(conditions: Conditions) -> tuple[object, ...]:
+    return tuple(value for values in conditions.values() for value in values)
+
+
+def _find(session: Session, packed: bytes) -> Case | None:
+    rows = session.rows(f"{_SELECT} WHERE decision_id = ?", (packed,))
+    return _case(rows[0]) if rows else None
+
+
+def _case(row: Row) -> Case:
+    packed, *others = row
+    case = Case(uuid_text(bytes(packed)), *others)
+    return case._replace(is_escalated=bool(case.is_escalated))
+
+
+def _packed(decision_id: str) -> bytes:
+    try:
+        return uuid_bytes(decision_id)
+    except ValueError:
+        raise UnknownDecision from None

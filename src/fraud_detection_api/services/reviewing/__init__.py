@@ -1,0 +1,1 @@
+"""People review decisions: the queue, who has which case, and what they say."""
