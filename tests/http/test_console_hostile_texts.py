@@ -98,8 +98,16 @@ def test_a_decision_shows_what_its_caller_wrote_to_the_letter(siege, admin, name
 def test_a_decision_that_another_hand_wrote_is_a_page_too(siege, admin):
     for name in TEXTS:
         for kind in ("odd", "told"):
-            page = admin.get(f"/console/decisions/{siege.decisions[f'{name}, {kind}']}")
-            assert require_harmless(page, (name, kind)).status_code == 200
+            for path in ("/console/decisions", "/console/queue"):
+                page = admin.get(f"{path}/{siege.decisions[f'{name}, {kind}']}")
+                assert require_harmless(page, (name, kind, path)).status_code == 200
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_case_shows_what_reviewers_and_callers_wrote_to_the_letter(siege, admin, name):
+    page = require_harmless(admin.get(f"/console/queue/{siege.decisions[f'{name}, case']}"), name)
+    said = Page(page.text).everything_said.replace("\r\n", "\n")  # as browsers read lines
+    assert said.count(TEXTS[name].strip().replace("\r\n", "\n")) >= 2
 
 
 def test_no_parameter_and_no_header_becomes_markup_or_leads_away(siege, admin):
@@ -127,7 +135,10 @@ def test_no_part_of_a_path_becomes_markup(siege, admin, name):
 
 def test_no_field_of_a_form_becomes_markup(siege, admin):
     state = siege.registry.assigned("challenger")
+    case = siege.decisions["an image, case"]
     for name, text in TEXTS.items():
+        for path in (f"/console/queue/{case}", f"/console/queue/{case}/appeal", "/console/queue/filters?min=5"):
+            require_harmless(post(admin, path, verdict="note", note=text, name=text), (name, path))
         for version, change in (("2", "promote"), ("2", "challenge"), ("1", "rollback"), (text, text)):
             path = f"/console/models/{quote(version, safe='')}/change/{quote(change, safe='')}"
             for fields in (
@@ -159,7 +170,7 @@ def test_no_cell_of_the_export_is_a_formula(siege, admin):
     answer = require_harmless(admin.get("/console/decisions.csv"), "export")
     assert answer.headers["content-disposition"] == 'attachment; filename="decisions.csv"'
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
-    assert len(rows) == 3 * len(TEXTS) + 2
+    assert len(rows) == 4 * len(TEXTS) + 2
     assert {len(row) for row in rows} == {len(rows[0])}
     for cell in (cell for row in rows for cell in row):
         beginning = unicodedata.normalize("NFKC", cell.lstrip(" \xa0\ufeff"))[:1]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from starlette.testclient import TestClient
 
@@ -18,6 +19,8 @@ from fraud_detection_api.services.accounts.account_store import ROLES
 from fraud_detection_api.services.accounts.sessions import form_token
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.models.aliases import Cause
+from fraud_detection_api.services.reviewing.review_store import Reviewer
+from fraud_detection_api.services.reviewing.reviewing import LONGEST_FILTER_NAME
 from fraud_detection_api.training.changes import reword
 from support.applications import application
 from support.builders import NOW
@@ -106,6 +109,7 @@ def besieged(folder: Path) -> Iterator[Besieged]:
         siege = Besieged(api, registry, folder)
         _by_callers(siege)
         _by_other_hands(siege)
+        _by_reviewers(siege)
         yield siege
 
 
@@ -147,6 +151,19 @@ def _by_callers(siege: Besieged) -> None:
         assert siege.api.post("/v1/events", json={"events": [event]}).status_code == 200, name
     answer = siege.api.post("/v1/decisions", json={"records": [payment(card=SECRET)]})
     siege.decisions["secret"] = answer.json()["decisions"][0]["decision_id"]
+
+
+def _by_reviewers(siege: Besieged) -> None:
+    """Cases of hostile decisions, with notes, and filters that somebody saved."""
+    reviews, recorder = siege.container.reviews, Recorder()
+    for number, (name, text) in enumerate(TEXTS.items(), 2000):
+        told = {"entity": json.dumps(text), "record": json.dumps({text: text}), "reasons": _reasons(text)}
+        row = recorder.sealed(kept(number, outcome="review", **told))
+        siege.container.store.save([StoredRequest([row])])
+        siege.decisions[f"{name}, case"] = row.decision_id
+        reviews.act(row.decision_id, "note", Reviewer(LEAD, is_lead=True), text)
+        if len(text) <= LONGEST_FILTER_NAME and text.strip().isprintable():
+            reviews.save_filter("admin", text, f"reason={quote(text)}&min=5")
 
 
 def _by_other_hands(siege: Besieged) -> None:

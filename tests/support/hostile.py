@@ -86,9 +86,15 @@ def foreign_markup(html: str) -> list[str]:
     page = Page(html)
     foreign = [f"<{tag} {name}>" for tag, name in page.shapes - shapes_of_templates()]
     for tag, attributes in page.elements:
+        if tag == "script" and not _is_own_script(attributes):
+            foreign.append("<script>")
         named = attributes.keys() & _ADDRESSES
         foreign += [f'<{tag} {name}="{attributes[name]}">' for name in named if not _is_own(attributes[name])]
     return foreign
+
+
+def _is_own_script(attributes: dict[str, str]) -> bool:
+    return attributes.keys() == {"src", "defer"} and attributes["src"].startswith("/console/static/keys-")
 
 
 def _is_own(address: str) -> bool:
