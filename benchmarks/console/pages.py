@@ -94,16 +94,19 @@ def measured(name: str, times: int, ask: Callable[[int], Answer], warm: int = 3)
 
 def measured_pages(person: Person, old: Sequence[str], new: Sequence[str], times: int) -> list[Measured]:
     """Every page, and what a reviewer does with each case."""
-    found = [
-        measured(name, times, lambda number, each=each: person.get(each[number % len(each)]))  # type: ignore[misc]
-        for name, each in addresses(old, new).items()
-    ]
+    found = [measured(name, times, _opening(person, each)) for name, each in addresses(old, new).items()]
     person.get(QUEUE)
     for name, query in (("", {}), (", by age", {"order": "age"}), (", a reason", {"reason": "UTILISATION_HIGH"})):
-        found.append(
-            measured(f"take next{name}", times, lambda _, query=query: person.post(_asked(f"{QUEUE}/next", query)))
-        )  # type: ignore[misc]
+        found.append(measured(f"take next{name}", times, _taking(person, query)))
     return [*found, measured("decide and take next", times, lambda _: _decided(person))]
+
+
+def _opening(person: Person, pages: Sequence[str]) -> Callable[[int], Answer]:
+    return lambda number: person.get(pages[number % len(pages)])
+
+
+def _taking(person: Person, query: dict[str, str]) -> Callable[[int], Answer]:
+    return lambda _: person.post(_asked(f"{QUEUE}/next", query))
 
 
 def _decided(person: Person) -> Answer:

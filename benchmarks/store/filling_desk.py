@@ -1,4 +1,4 @@
-"""What people leave in a store of millions of decisions: a queue of 200,000 cases, labels, and a trail of a million lines."""
+"""What people leave in a store of millions of decisions: 200,000 cases, as many labels, a trail of a million lines."""
 
 from fraud_detection_api.adapters.sql.database import Database
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
@@ -15,7 +15,7 @@ INSERT INTO reviews (decision_id, kind, opened_at, expected_loss, weight, reason
 SELECT decision_id, 'review', decided_at, risk_score * 1.5, risk_score * 1.5,
   CASE WHEN reasons IS NULL THEN '' ELSE 'UTILISATION_HIGH' END, risk_score,
   CASE WHEN decided_at % 100 = 7 THEN 'somebody' ELSE '' END, CASE WHEN decided_at % 100 = 7 THEN {_LATER} ELSE 0 END,
-  CASE WHEN decided_at % 50 = 3 THEN 1 ELSE 0 END
+  CASE WHEN decided_at % 49 = 3 THEN 1 ELSE 0 END
 FROM decisions WHERE outcome = 'review' ORDER BY decision_id DESC LIMIT {CASES}"""  # noqa: S608 constants
 
 _LABELS = f"""

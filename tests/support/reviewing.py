@@ -54,6 +54,10 @@ class Reviewer:
             if answer.status_code != 303:  # it was decided, by an answer that was lost
                 answer = self._sent(NEXT)
 
+    def leave(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def _verdict(self) -> str:
         return self._chance.choices(["fraud", "legitimate", "escalate", "release"], [45, 45, 5, 5])[0]
 

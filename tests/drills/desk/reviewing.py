@@ -3,13 +3,11 @@
 import os
 import random
 import signal
-import subprocess
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import httpx2 as httpx
 
@@ -18,6 +16,10 @@ from fraud_detection_api.services.accounts.account_store import Account, AuditLi
 from fraud_detection_api.services.accounts.sessions import Sessions
 from support.reviewing import Desk, Reviewer, Said
 from support.servers import start_server, wait_until_up
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
 
 PEOPLE, LEADS, WORKERS = 10, 2, 2
 BETWEEN_KILLS_SECONDS, MOST_KILLS = 3.0, 4
@@ -78,6 +80,8 @@ def reviewed(desk: Desk, location: str, registry: Path, folder: Path, *, cases: 
         done.set()
         killer.join()
         server.stop()
+        for person in people:
+            person.leave()
     acknowledged = [said for person in people for said in person.acknowledged]
     lost = sum(person.lost for person in people)
     return Reviewed(acknowledged, desk.faults(cases, acknowledged), server.kills, lost, time.monotonic() - began)
