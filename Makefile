@@ -24,7 +24,7 @@ development_groups := test,lint,notebook,jupyter,tracking
 development_extras := cloud delta mlflow postgres ray sso tracing train
 
 .PHONY: help setup serve demo test coverage check drills test-browser screenshots test-crash test-swap soak lint audit sbom docs docs-site dashboards \
-  lock requirements clean bench-quality bench-serving bench-store bench-history
+  lock requirements clean bench-quality bench-serving bench-store bench-console bench-history
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-history: $(installed) ## Measure history features beside DuckDB's windows:
 
 bench-store: $(installed) ## Measure how fast pages of ten million stored decisions are read: make bench-store [ARGS="--rows N --file PATH"]
 	@$(venv)/bin/python -m benchmarks.store $(ARGS)
+
+bench-console: $(installed) ## Measure the console's pages among ten million decisions: make bench-console [ARGS="--postgres URL --fill | --beside 6"]
+	@$(venv)/bin/python -m benchmarks.console $(ARGS)
 
 audit: $(installed) ## Check every locked dependency for known vulnerabilities: make audit [ADVISORIES=all.zip] (a copy, where PyPI is out of reach)
 	$(venv)/bin/python requirements/audit.py $(if $(ADVISORIES),--advisories "$(ADVISORIES)")

@@ -61,7 +61,7 @@ class Running:
 
     def processor_seconds(self) -> float:
         """What its processes have used so far."""
-        return sum(_ticks(pid) for pid in self.pids()) / TICKS_A_SECOND
+        return processor_seconds_of(self.process.pid)
 
     def _signal(self, number: int) -> None:
         for pid in self.pids():
@@ -140,6 +140,11 @@ def _wait(running: Running) -> None:
                 return
         sleep(POLL_SECONDS)
     raise NotMeasured(f"its server was not ready in {START_SECONDS} s")
+
+
+def processor_seconds_of(root: int) -> float:
+    """What a process and all below it have used so far."""
+    return sum(_ticks(pid) for pid in _tree(root)) / TICKS_A_SECOND
 
 
 def _tree(root: int) -> list[int]:

@@ -14,13 +14,14 @@ BEGINNING = 1_790_000_000_000
 DAYS = 90
 ENTITIES = 1_000_003  # a prime, so that entities come in no order
 BUSY, SEEN_ONCE = "7", "2000000"
+DECIDER = "(1, 'sha256:contract', '1', 'sha256:model', '1')"
 ROWS_A_STATEMENT = 500_000
 
-_RECORD = (
+RECORD = (
     "'{\"customer_id\":'||entity || ',\"number_of_open_accounts\":' || (n % 23) || ',\"total_credit_limit\":' || "
     "(n * 31 % 90000) || ',\"total_balance\":' || (n * 17 % 90000) || ',\"number_of_accounts_in_arrears\":' || n % 3 || '}'"
 )
-_REASON = (
+REASON = (
     '\'{"rank":1,"code":"UTILISATION_HIGH","feature":"credit_utilisation","value":16.2,"direction":"increases_risk",'
     '"contribution_log_odds":1.9681972803180114,"description":"Balance is 16.2 times the credit limit"}\''
 )
@@ -35,8 +36,8 @@ WITH RECURSIVE numbers (n) AS (SELECT :first UNION ALL SELECT n + 1 FROM numbers
 INSERT INTO decisions (decision_id, decided_at, request_id, place, idempotency_key, entity, record, decider_id, source,
   outcome, margin, fraud_probability, risk_score, reasons, latency_ms, seal)
 SELECT packed(printf('%012x7%03x8%015x', at, n % 4096, n)), at, printf('%032x', n), 0, NULL, CAST(entity AS TEXT),
-  {_RECORD}, 1, 'model', outcome, n * 0.000001 - 3.5, (n % 1000) * 0.00098, n % 1001,
-  CASE WHEN n % 5 = 0 THEN '[' || {_REASON} || ',' || {_REASON} || ',' || {_REASON} || ']' END, 0.75, zeroblob(17)
+  {RECORD}, 1, 'model', outcome, n * 0.000001 - 3.5, (n % 1000) * 0.00098, n % 1001,
+  CASE WHEN n % 5 = 0 THEN '[' || {REASON} || ',' || {REASON} || ',' || {REASON} || ']' END, 0.75, zeroblob(17)
 FROM drawn"""  # noqa: S608 of nothing but what stands above
 
 
@@ -51,7 +52,7 @@ def fill(path: Path, rows: int) -> None:
     connection.execute("PRAGMA journal_mode = OFF")
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA cache_size = -1000000")
-    connection.execute("INSERT INTO deciders VALUES (1, 'sha256:contract', '1', 'sha256:model', '1')")
+    connection.execute(f"INSERT INTO deciders VALUES {DECIDER}")  # noqa: S608 a constant
     indexes = connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'decisions' AND sql LIKE 'CREATE INDEX%'"
     )

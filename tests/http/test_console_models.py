@@ -137,14 +137,6 @@ def test_a_form_that_is_not_complete_changes_nothing(admin, registry, fields, st
     assert registry.assigned("challenger") is None
 
 
-def test_a_form_of_another_site_changes_nothing(admin, registry):
-    token = token_of(admin.get(CHALLENGE))
-    headers = {"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
-    answer = send(admin, CHALLENGE, token, headers, seen="1", version="2", reason="because")
-    assert answer.status_code == 403
-    assert registry.assigned("challenger") is None
-
-
 @pytest.mark.parametrize(
     "path",
     ["/console/models/99", "/console/models/99/report", "/console/models/99/comparison", "/console/models/2/change/x"],

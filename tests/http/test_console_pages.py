@@ -6,44 +6,8 @@ import pytest
 
 from fraud_detection_api.console.access import ACCESS
 from fraud_detection_api.console.route import ConsoleRoute
-from fraud_detection_api.console.site import ROUTERS
-from fraud_detection_api.services.accounts.account_store import ROLES
-from support.console import HTML, PASSWORD, cookie_of, send, sign_in, token_of
+from support.console import HTML, cookie_of, send, sign_in, token_of
 from support.http import API_KEYS
-
-
-def every_route() -> list[tuple[str, ConsoleRoute]]:
-    return [(method, each) for router in ROUTERS for each in router.routes for method in sorted(each.methods)]
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_each_role_opens_what_the_table_says(served, browser, role):
-    served.add("role", role)
-    walked = {}
-    for method, route in every_route():
-        sign_in(browser, "role") if "fraud_session" not in browser.cookies else None
-        token = token_of(browser.get("/console"))
-        path = route.path.replace("{path:path}", "absent")
-        answer = (
-            browser.get(path, follow_redirects=False)
-            if method == "GET"
-            else send(browser, path, token, name="role", password=PASSWORD)
-        )
-        walked[method, route.path] = answer.status_code
-    refused = {key for key, allowed in ACCESS.items() if allowed is not None and role not in allowed}
-    assert walked.keys() == ACCESS.keys()
-    assert {key for key, status in walked.items() if status == 403} == refused
-
-
-def test_nobody_opens_anything_but_the_sign_in(served, browser):
-    walked = {}
-    for method, route in every_route():
-        path = route.path.replace("{path:path}", "absent")
-        token = token_of(browser.get("/console/sign-in"))
-        answer = browser.get(path, follow_redirects=False) if method == "GET" else send(browser, path, token)
-        walked[method, route.path] = answer.headers.get("location", str(answer.status_code))
-    leads = {key for key, to in walked.items() if to.startswith("/console/sign-in")}
-    assert leads == {key for key, allowed in ACCESS.items() if allowed is not None}
 
 
 def test_a_role_that_may_not_gets_a_page_that_says_so(served, signed_in, monkeypatch):

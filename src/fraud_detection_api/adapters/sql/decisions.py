@@ -93,6 +93,13 @@ ON CONFLICT (name) DO UPDATE SET checked_at = excluded.checked_at"""
 
 _CLAIM_STORE = "INSERT INTO served_contract (name, contract) VALUES ('contract', ?) ON CONFLICT (name) DO NOTHING"
 
+# without a bound, PostgreSQL takes conditions for common, and reads the whole table where nothing has them
+_AMONG = {
+    "sqlite": "decision_id IN ({candidates})",
+    "postgresql": """decision_id IN ({candidates})
+      AND decision_id >= (SELECT decision_id FROM ({candidates}) AS last ORDER BY decision_id LIMIT 1)""",
+}
+
 Order = Literal["ASC", "DESC"]
 
 
@@ -176,11 +183,11 @@ class SqlDecisionStore:
         which = [*conditions, *(["decision_id IS NOT NULL"] if by_label else [])]
         candidates = f"{ids}{_conjunction(which)} ORDER BY decision_id DESC LIMIT ?"
         wanted = _traits(traits, self._database.dialect)
-        statement = " AND ".join([f"{DECISIONS.select} WHERE decision_id IN ({candidates})", *wanted])
+        chosen = _AMONG[self._database.dialect].format(candidates=candidates)
+        statement = " AND ".join([f"{DECISIONS.select} WHERE {chosen}", *wanted])
         with self._database.reading() as session:
             parameters = (
-                *conditions.values(),
-                among,
+                *(*conditions.values(), among) * chosen.count(candidates),
                 *(value for values in wanted.values() for value in values),
                 limit,
             )

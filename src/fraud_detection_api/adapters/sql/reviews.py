@@ -39,7 +39,7 @@ _COUNT = "SELECT count(*) FROM (SELECT 1 FROM reviews WHERE is_escalated = {esca
 _OLDEST = """
 SELECT min(opened_at) FROM (
   SELECT * FROM (
-    SELECT opened_at FROM reviews WHERE is_escalated + 0 = {escalated} AND kind = 'review' ORDER BY decision_id LIMIT 1
+    SELECT opened_at FROM reviews WHERE {which} AND kind = 'review' ORDER BY decision_id LIMIT 1
   ) AS sent
   UNION ALL
   SELECT * FROM (
@@ -47,9 +47,11 @@ SELECT min(opened_at) FROM (
   ) AS appealed
 ) AS first"""
 
-# of an entity with more decisions than that, only the newest are looked for in the queue
-_OF_ENTITY = """decision_id IN (
-  SELECT decision_id FROM decisions WHERE entity IN ({marks}) ORDER BY decision_id DESC LIMIT 1000)"""
+# of an entity with more decisions than that, only the newest are looked for in the queue. One form of its id at a time: for
+# several, PostgreSQL reads all decisions in their order until it has enough
+_OF_ENTITY = (
+    "SELECT * FROM (SELECT decision_id FROM decisions WHERE entity = ? ORDER BY decision_id DESC LIMIT 1000) AS its"
+)
 
 # the reviewer's own lease counts as free: whoever looks at the list first goes on with the case at hand
 _FREE = """(leased_until <= ? OR leased_by = ?) AND (unsure = 0 OR NOT EXISTS (
@@ -94,7 +96,9 @@ class SqlReviewStore:
     def length(self, *, is_escalated: bool, most: int) -> Length:
         with self._database.asking() as session:
             [(cases,)] = session.rows(_COUNT.format(escalated=int(is_escalated)), (most,))
-            [(oldest,)] = session.rows(_OLDEST.format(escalated=int(is_escalated)))
+            # of all others, the primary key is read in its order until the first; of escalated ones, their own index
+            which = "is_escalated = 1" if is_escalated else "is_escalated + 0 = 0"
+            [(oldest,)] = session.rows(_OLDEST.format(which=which, escalated=int(is_escalated)))
         return Length(int(cases), oldest)
 
     def find(self, decision_id: str) -> Case | None:
@@ -236,7 +240,8 @@ def _filtered(where: CaseFilter) -> Conditions:
     if where.reason is not None:
         conditions["reason = ?"] = (where.reason,)
     if where.entities:
-        conditions[_OF_ENTITY.format(marks=", ".join("?" * len(where.entities)))] = tuple(where.entities)
+        its = " UNION ALL ".join([_OF_ENTITY] * len(where.entities))
+        conditions[f"decision_id IN ({its})"] = tuple(where.entities)
     if where.min_risk_score is not None:
         conditions["risk_score >= ?"] = (where.min_risk_score,)
     if where.max_risk_score is not None:

@@ -120,12 +120,7 @@ def _rows(own: Labelled, key: str, linked: Linked) -> list[LinkRow]:
 
 def entity_text(entity: str | None) -> str:
     """An entity's id as people write it; its pseudonym if the store holds one."""
-    if entity is None:
-        return say("decision.no_entity")
-    try:
-        return str(entity_id_of(entity))
-    except ValueError:  # of a row that was changed
-        return entity
+    return say("decision.no_entity") if entity is None else str(entity_id_of(entity))
 
 
 def _graph(own: Labelled, keys: Sequence[str], rows: Sequence[LinkRow]) -> Graph:

@@ -30,6 +30,7 @@ class _Entry:
         self.error: Exception | None = None
         self.at: float | None = None
         self.running: threading.Event | None = None
+        self.began = 0.0
 
 
 class Measurements:
@@ -54,7 +55,9 @@ class Measurements:
                 self._start(entry, measure)
             running = entry.running
         if running is not None and entry.at is None:
-            running.wait(wait_seconds)
+            # whoever did not ask to wait does so for what has just begun, and not page after page
+            began = entry.began if wait_seconds <= QUICKLY else self._clock()
+            running.wait(max(0.0, began + wait_seconds - self._clock()))
         with self._changing:
             return self._shown(entry)
 
@@ -74,7 +77,7 @@ class Measurements:
     def _start(self, entry: _Entry, measure: Callable[[], object]) -> None:
         if sum(each.running is not None for each in self._entries.values()) >= MOST_WAITING:
             raise Overloaded(RETRY_AFTER_SECONDS)
-        entry.running = threading.Event()
+        entry.running, entry.began = threading.Event(), self._clock()
         threading.Thread(target=self._measure, args=(entry, measure), name="measurements", daemon=True).start()
 
     def _measure(self, entry: _Entry, measure: Callable[[], object]) -> None:

@@ -117,15 +117,18 @@ class History:
 
 
 def entity_id_of(entity: str | None) -> int | str | None:
-    """An entity's id from its stored form; its pseudonym if the store holds one.
+    """An entity's id from its stored form; its pseudonym if the store holds one, and what another hand wrote as it is.
 
     >>> entity_id_of("345435"), entity_id_of('"C-1"'), entity_id_of("0123456789abcdef0123456789abcdef")
     (345435, 'C-1', '0123456789abcdef0123456789abcdef')
     """
     if entity is None or _PSEUDONYM.fullmatch(entity):  # a number has twenty characters at most, and text has quotes
         return entity
-    identifier: int | str = from_json(entity)
-    return identifier
+    try:
+        identifier = from_json(entity)
+    except ValueError:
+        return entity
+    return identifier if isinstance(identifier, int | str) else entity
 
 
 def _cursor(decision_id: str, where: HistoryFilter) -> str:

@@ -28,7 +28,7 @@ from fraud_detection_api.services.storage.decision_store import DecisionStore
 LEASE_SECONDS = 600
 """A lease ends by itself, so a case that somebody walked away from is free again."""
 
-MOST_COUNTED = 50_000
+MOST_COUNTED = 10_000
 """Counting stops there, so that the page stays quick whatever waits."""
 
 LONGEST_FILTER_NAME, MOST_FILTERS = 60, 50

@@ -1,0 +1,1 @@
+"""How fast the console's pages are among millions of decisions, and what people who browse cost those who score."""
