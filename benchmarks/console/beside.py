@@ -79,7 +79,7 @@ def _scored(server: Serving, body: Path) -> Round:
 @contextmanager
 def browsing(port: int) -> Iterator[list[float]]:
     """Ten people go from page to page; the list has the milliseconds of each page that they opened."""
-    stop, opened = threading.Event(), []  # type: ignore[var-annotated]
+    stop, opened = threading.Event(), []
 
     def browse(person: Person, number: int) -> None:
         while not stop.wait(THINK_SECONDS):
