@@ -64,7 +64,7 @@ def test_a_code_is_worth_nothing_to_whoever_did_not_begin_the_attempt(asked, pro
         {"sub": None},
         {"azp": "another client", "aud": [CLIENT_ID, "another client"]},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_a_token_about_another_sign_in_signs_nobody_in(asked, provider, change):
     provider.change = lambda claims: {name: said for name, said in {**claims, **change}.items() if said is not None}
