@@ -97,7 +97,7 @@ def bar_plot(names: Sequence[str], then: Sequence[float], now: Sequence[float]) 
     """Shares of bins, from 0 to 1.
 
     >>> bar_plot(["0 to 1", "1 to 2"], [0.5, 0.5], [0.25, 0.75]).now
-    'M112 100.9h0M244 10.7h0'
+    'M109.5 100.9h0M236.5 10.7h0'
     """
     top, step = max(*then, *now, 1e-6) * 1.02, (RIGHT - LEFT) / max(len(names), 1)
     left = [LEFT + k * step for k in range(len(names))]

@@ -29,7 +29,7 @@ from support.kept import request_of
 store = SqlDecisionStore(SqliteDatabase(Path(sys.argv[1]), timeout_seconds=5), idempotency_seconds=86_400)
 store.migrate()
 store.save([request_of(1)])
-resource.setrlimit(resource.RLIMIT_FSIZE, (360_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (420_000, resource.RLIM_INFINITY))
 try:
     store.save([request_of(*range(1000, 3000))])
 except StoreUnavailable as error:
