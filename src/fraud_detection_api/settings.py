@@ -254,6 +254,16 @@ class Settings(BaseModel):
         description="IP addresses and networks of proxies, separated by commas, whose header `X-Forwarded-Prefix` names "
         "that path instead (docs/how-to/run.md). If unset, the header is ignored.",
     )
+    review_golden_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.02,
+        description="Share of the cases that a reviewer takes which are golden decisions, to check the reviewer "
+        "(docs/how-to/console.md); 0 for none.",
+    )
+    review_second_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05,
+        description="Share of the cases with a verdict that a second reviewer judges, too, without seeing the first "
+        "verdict; 0 for none.",
+    )
     console_url: Annotated[str, Field(min_length=1)] | None = Field(
         None,
         description="Address of the console as browsers know it, such as `https://fraud.bank.example/console`; needed for "

@@ -61,9 +61,9 @@ class Queue:
         line = AuditLine(at, reviewer.name if reviewer else who, "case_viewed", decision_id(number))
         return self.reviews.open(decision_id(number), reviewer, line, until=at + LEASE)
 
-    def act(self, number, verdict, reviewer=MIRA, note="", at=NOW):
+    def act(self, number, verdict, reviewer=MIRA, note="", at=NOW, asks_second=False):
         line = AuditLine(at, reviewer.name, DEEDS[verdict], decision_id(number))
-        act = Act(decision_id(number), verdict, reviewer, note, line)
+        act = Act(decision_id(number), verdict, reviewer, note, line, asks_second)
         if verdict == "appeal":
             self.reviews.appeal(act, 12.5)
         else:
@@ -222,7 +222,7 @@ def test_a_case_is_decided_once(queue):
 
 def test_nothing_of_a_verdict_stays_if_its_last_step_fails(queue, monkeypatch):
     queue.save(1)
-    monkeypatch.setattr("fraud_detection_api.adapters.sql.reviews.AUDIT", "INSERT INTO nowhere VALUES (?, ?, ?, ?)")
+    monkeypatch.setattr("fraud_detection_api.adapters.sql.checks.AUDIT", "INSERT INTO nowhere VALUES (?, ?, ?, ?)")
     with pytest.raises(StoreUnavailable):
         queue.act(1, "fraud")
     assert queue.label(1) is None
@@ -376,7 +376,7 @@ def test_a_migration_queues_what_waits_for_a_reviewer_and_is_not_old(database):
             VALUES (?, 1, 'rule', 1, '', 1)""",
             (uuid_bytes(rows[3].decision_id),),
         )
-    opened.upgrade("0011")
+    opened.upgrade("0012")
     cases = SqlReviewStore(opened, SqlLabelStore(opened)).page(ALL, limit=10)
     opened.close()
     assert [(each.decision_id, each.reason, each.weight, each.expected_loss) for each in cases] == [

@@ -52,6 +52,8 @@ EVERY_SETTING = {
     "FRAUD_LOG_ROOTS": ("roots.jsonl", "roots.jsonl"),
     "FRAUD_PSEUDONYM_KEY": ("a secret of some length", "a secret of some length"),
     "FRAUD_PSEUDONYM_KEY_FILE": ("/run/secrets/pseudonym", Path("/run/secrets/pseudonym")),
+    "FRAUD_REVIEW_GOLDEN_SHARE": ("0", 0.0),
+    "FRAUD_REVIEW_SECOND_SHARE": ("0.1", 0.1),
     "FRAUD_DRIFT_PSI": ("0.25", 0.25),
     "FRAUD_LABEL_MATURITY_DAYS": ("14", 14.0),
     "FRAUD_PERFORMANCE_DAYS": ("7", 7.0),

@@ -18,6 +18,7 @@ MODELS, POLICY, MONITORING = f"{PATH}/models", f"{PATH}/policy", f"{PATH}/monito
 QUEUE = f"{PATH}/queue"
 NEXT_CASE, FILTERS = f"{QUEUE}/next", f"{QUEUE}/filters"
 CASE, APPEAL = f"{QUEUE}/{{decision_id}}", f"{QUEUE}/{{decision_id}}/appeal"
+QUALITY, GOLDEN = f"{PATH}/quality", f"{QUEUE}/{{decision_id}}/golden"
 
 Allowed: TypeAlias = frozenset[ConsoleRole] | None
 """The roles that may; None where nobody need be signed in."""
@@ -48,6 +49,8 @@ ACCESS: Mapping[tuple[str, str], Allowed] = {
     ("GET", CASE): SEES_RECORDS,
     ("POST", CASE): REVIEWS,
     ("POST", APPEAL): REVIEWS,
+    ("GET", QUALITY): SEES_RECORDS,
+    ("POST", GOLDEN): REVIEWS,
     ("GET", DECISIONS): SEES_RECORDS,
     ("GET", DECISIONS_CSV): SEES_RECORDS,
     ("GET", DECISION): SEES_RECORDS,
@@ -65,3 +68,6 @@ ACCESS: Mapping[tuple[str, str], Allowed] = {
     ("POST", f"{PATH}/{{path:path}}"): EVERY_ROLE,
 }
 """Method and path of a route → who may. The last two are of pages that do not exist."""
+
+FOR_LEADS = frozenset({("GET", QUALITY), ("POST", GOLDEN)})
+"""Of analysts, only those who lead may: it is about their colleagues."""

@@ -11,6 +11,7 @@ from fraud_detection_api.console.frame import Page, render
 from fraud_detection_api.console.visitors import Visitor
 from fraud_detection_api.services.accounts.refusals import ProviderUnavailable
 from fraud_detection_api.services.admission.shares import RETRY_AFTER_SECONDS
+from fraud_detection_api.services.reviewing.quality import NotGolden
 from fraud_detection_api.services.reviewing.refusals import UnfitNote
 from fraud_detection_api.telemetry import log_event
 
@@ -48,6 +49,7 @@ _STATUSES: dict[type[errors.FraudError], int] = {
     errors.UnsupportedMedia: 415,
     errors.MalformedBody: 400,
     UnfitNote: 400,
+    NotGolden: 409,
     errors.CallerGone: 400,
     errors.Overloaded: 429,
     errors.StoreUnavailable: 503,

@@ -9,13 +9,13 @@ from starlette.responses import HTMLResponse, Response
 
 from fraud_detection_api import __version__
 from fraud_detection_api.console.access import (
-    ACCESS,
     AUDIT,
     DECISIONS,
     MODELS,
     MONITORING,
     PATH,
     POLICY,
+    QUALITY,
     QUEUE,
     SIGN_IN,
     SIGN_OUT,
@@ -58,9 +58,10 @@ DECISIONS_PAGE = Page("decisions.html", "search", DECISIONS)
 MONITORING_PAGE = Page("monitoring.html", "monitoring", MONITORING)
 MODELS_PAGE = Page("models/registry.html", "models", MODELS)
 POLICY_PAGE = Page("policy.html", "policy", POLICY)
+QUALITY_PAGE = Page("quality.html", "quality", QUALITY)
 AUDIT_PAGE = Page("audit.html", "audit", AUDIT)
 
-NAVIGATION = (SERVICE, QUEUE_PAGE, DECISIONS_PAGE, MONITORING_PAGE, MODELS_PAGE, POLICY_PAGE, AUDIT_PAGE)
+NAVIGATION = (SERVICE, QUEUE_PAGE, DECISIONS_PAGE, QUALITY_PAGE, MONITORING_PAGE, MODELS_PAGE, POLICY_PAGE, AUDIT_PAGE)
 """The pages that the navigation leads to, in its order. A person sees those that their role may open."""
 
 
@@ -78,7 +79,7 @@ def render(
             base=f"{visitor.prefix}{PATH}",
             sign_in=f"{visitor.prefix}{SIGN_IN}",
             sign_out=f"{visitor.prefix}{SIGN_OUT}",
-            navigation=[each for each in NAVIGATION if visitor.may(ACCESS["GET", each.path])],
+            navigation=[each for each in NAVIGATION if visitor.may_use("GET", each.path)],
         )
     )
     return HTMLResponse(html, status, {**HEADERS, **(headers or {})})

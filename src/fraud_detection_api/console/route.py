@@ -65,9 +65,11 @@ class ConsoleRoute(APIRoute):
             return render(NO_STORE, visitor, None, status=503)
         if visitor.state == "no_accounts":
             return render(NO_ACCOUNTS, visitor, None, status=403)
-        if not visitor.may(ACCESS[request.method, self.path]):
+        if not visitor.may_use(request.method, self.path):
             if visitor.account is None:
                 return _to_sign_in(request, visitor)
+            if visitor.may(ACCESS[request.method, self.path]):
+                raise Forbidden(say("forbidden.lead"))
             raise Forbidden(say("forbidden.role", role=visitor.account.role))
         if request.method == "POST":
             require_own_form(request.state.form, visitor)

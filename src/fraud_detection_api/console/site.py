@@ -17,9 +17,12 @@ from fraud_detection_api.console.models.compared_view import ComparisonReader
 from fraud_detection_api.console.models.model_view import ModelReader
 from fraud_detection_api.console.models.registry_view import RegistryReader
 from fraud_detection_api.console.monitoring import pages as monitoring_pages
+from fraud_detection_api.console.monitoring.queue import QueueHealthReader
 from fraud_detection_api.console.monitoring.view import MonitoringReader
 from fraud_detection_api.console.policy import pages as policy_pages
 from fraud_detection_api.console.policy.view import PolicyReader
+from fraud_detection_api.console.quality import pages as quality_pages
+from fraud_detection_api.console.quality.view import QualityReader
 from fraud_detection_api.console.reviews import case, queue
 from fraud_detection_api.console.reviews.case_view import CaseReader
 from fraud_detection_api.console.reviews.queue_view import QueueReader
@@ -34,6 +37,7 @@ ROUTERS = (
     service.router,
     queue.router,
     case.router,
+    quality_pages.router,
     decisions.router,
     audit.router,
     model_pages.router,
@@ -70,7 +74,8 @@ def console_services(container: Container, prefix: PublicPrefix, readiness: Read
     return [
         Console(people, prefix, is_open),
         QueueReader(container.reviews),
-        CaseReader(container.reviews, decision_reader),
+        CaseReader(container.reviews, decision_reader, container.quality),
+        QualityReader(container.quality),
         ServiceReader(readiness, deployment.models, deployment.rollout, container.traffic, people),
         decision_reader,
         SearchReader(container.history, deployment.champion),
@@ -94,5 +99,10 @@ def _model_services(container: Container) -> list[object]:
         comparisons,
         Changes(registry, comparisons, deployment.rollout, trail),
         PolicyReader(deployment.champion, deployment.models, container.backtests, measurements),
-        MonitoringReader(deployment.champion, deployment.monitoring, measurements),
+        MonitoringReader(
+            deployment.champion,
+            deployment.monitoring,
+            QueueHealthReader(container.reviews, container.quality),
+            measurements,
+        ),
     ]

@@ -6,7 +6,7 @@ from typing import Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fraud_detection_api.console.access import PATH, Allowed
+from fraud_detection_api.console.access import ACCESS, FOR_LEADS, PATH, Allowed
 from fraud_detection_api.container.accounts import People
 from fraud_detection_api.routes.protocol.prefix import PublicPrefix
 from fraud_detection_api.services.accounts.account_store import Account
@@ -40,6 +40,11 @@ class Visitor:
         """Whether they may do what these roles may."""
         role = "admin" if self.state == "open" else None if self.account is None else self.account.role
         return allowed is None or role in allowed
+
+    def may_use(self, method: str, path: str) -> bool:
+        """Whether they may use a route."""
+        is_led = self.account is not None and self.account.role == "analyst" and not self.account.is_lead
+        return self.may(ACCESS[method, path]) and not (is_led and (method, path) in FOR_LEADS)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ from fraud_detection_api.services.observing.observation_store import Observation
 from fraud_detection_api.services.reporting.backtest import Sources
 from fraud_detection_api.services.reporting.recent import RecentBacktests
 from fraud_detection_api.services.reporting.traffic import Traffic
-from fraud_detection_api.services.reviewing.reviewing import ReviewService
+from fraud_detection_api.services.reviewing.quality import QualityService
+from fraud_detection_api.services.reviewing.reviewing import ReviewService, ReviewShares
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter
 from fraud_detection_api.services.storage.patience import PatientThreads, patient
@@ -82,6 +83,7 @@ class Container:
     backtests: RecentBacktests
     people: People | None
     reviews: ReviewService
+    quality: QualityService
     keys: ApiKeys
     key_reload: KeyReload | None
     drain: Drain
@@ -99,7 +101,7 @@ def build_container(
     """Everything, from settings; tests replace the last three. Raises InvalidSetting, InvalidContract, MissingExtra."""
     registry = registry or patient_registry(settings.registry)
     recorder, labels, profiled, events, upkeep, people = build_recorder(settings), None, None, None, None, None
-    reviews = ReviewService(None, recorder)
+    reviews, quality = ReviewService(None, recorder), QualityService(None)
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
     metrics.tallies.gauge(BUILD_INFO, __version__).set(1)
     metrics.tallies.gauge(WORKERS).set(settings.workers)
@@ -109,7 +111,8 @@ def build_container(
         events, people = event_store_in(database), people_in(database, lookups, settings)
         log = partial(arrivals_in, database, lookups)
         profiled = ProfileStores(patient(store, lookups), patient(labels, lookups), patient(events, lookups), log)
-        reviews = reviews_in(database, store, labels, recorder, lookups)
+        shares = ReviewShares(settings.review_golden_share, settings.review_second_share)
+        reviews, quality = reviews_in(database, store, labels, recorder, lookups, shares)
         upkeep = build_upkeep(settings, lookups)
         build_root_copy(settings.log_roots)  # the observer uses it: a bad one is refused before anything starts
     seen = patient(store, lookups)
@@ -148,6 +151,7 @@ def build_container(
         ),
         people=people,
         reviews=reviews,
+        quality=quality,
         keys=keys,
         key_reload=build_key_reload(settings, keys, metrics.tallies),
         drain=Drain(),

@@ -62,6 +62,13 @@ def close_cases(session: Session, decision_ids: Sequence[bytes]) -> None:
         session.change(f"DELETE FROM reviews WHERE decision_id IN ({marks})", some)  # noqa: S608
 
 
+def remove_golden(session: Session, decision_ids: Sequence[bytes]) -> None:
+    """Check nobody by these decisions any more; what reviewers said of them stays."""
+    for marks, some in parts(decision_ids):
+        for table in ("golden_leases", "golden_decisions"):
+            session.change(f"DELETE FROM {table} WHERE decision_id IN ({marks})", some)  # noqa: S608
+
+
 def erase_verdict_notes(session: Session, decision_ids: Sequence[bytes]) -> None:
     """Remove what reviewers wrote about decisions; that they said something stays."""
     for marks, some in parts(decision_ids):

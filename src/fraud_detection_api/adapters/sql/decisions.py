@@ -73,7 +73,7 @@ class DecisionTable:
 DECISIONS = DecisionTable(StoredDecision)
 
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
 """Revisions of the tables that this version of the software knows, oldest first; it works with the last one."""
 
 _SELECT_IDS = "SELECT decision_id FROM decisions"

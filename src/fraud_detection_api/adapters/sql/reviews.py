@@ -4,6 +4,15 @@ from typing import TypeAlias
 
 from fraud_detection_api.adapters.sql.accounts import AUDIT
 from fraud_detection_api.adapters.sql.cases import case_row, close_cases, open_cases
+from fraud_detection_api.adapters.sql.checks import (
+    Check,
+    golden_case,
+    judge_golden,
+    renew_golden,
+    say,
+    second_review,
+    take_golden,
+)
 from fraud_detection_api.adapters.sql.database import Database, Row, Session, alone
 from fraud_detection_api.adapters.sql.decisions import decisions_of
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
@@ -23,7 +32,7 @@ from fraud_detection_api.services.reviewing.review_store import (
     Verdict,
 )
 
-_SELECT = f"SELECT {', '.join(Case._fields)} FROM reviews"  # noqa: S608 names of columns
+_SELECT = f"SELECT {', '.join(Case._fields[:-1])} FROM reviews"  # noqa: S608 names of columns
 
 _MOST_TAKEN = 1_000
 """Of the cases that have a filter, so many are looked at for one that is free: others have few, as leases end."""
@@ -53,8 +62,9 @@ _OF_ENTITY = (
     "SELECT * FROM (SELECT decision_id FROM decisions WHERE entity = ? ORDER BY decision_id DESC LIMIT 1000) AS its"
 )
 
-# the reviewer's own lease counts as free: whoever looks at the list first goes on with the case at hand
-_FREE = """(leased_until <= ? OR leased_by = ?) AND (unsure = 0 OR NOT EXISTS (
+# the reviewer's own lease counts as free: whoever looks at the list first goes on with the case at hand. Nobody confirms
+# what they said themselves; a lead decides disputes, whoever they are between
+_FREE = """(first_by <> ? OR is_escalated = 1) AND (leased_until <= ? OR leased_by = ?) AND (unsure = 0 OR NOT EXISTS (
   SELECT 1 FROM review_verdicts AS said
   WHERE said.decision_id = reviews.decision_id AND said.who = ? AND said.verdict = 'unsure'))"""
 
@@ -65,13 +75,18 @@ _LOCK = {"sqlite": "", "postgresql": " FOR UPDATE"}
 
 _LEASE = """
 UPDATE reviews SET leased_by = ?, leased_until = ?
-WHERE decision_id = ? AND (leased_until <= ? OR leased_by = ?) AND (is_escalated = 0 OR ? = 1)"""
+WHERE decision_id = ? AND (leased_until <= ? OR leased_by = ?) AND (is_escalated = 0 OR ? = 1)
+  AND (first_by <> ? OR is_escalated = 1)"""
 
 _PUT_BACK = "UPDATE reviews SET leased_by = '', leased_until = 0, is_escalated = ?, unsure = ? WHERE decision_id = ?"
 _RENEW = "UPDATE reviews SET leased_by = ?, leased_until = ? WHERE decision_id = ?"
 
-_SAY = "INSERT INTO review_verdicts (decision_id, at, who, verdict, note) VALUES (?, ?, ?, ?, ?)"
-_SAID = "SELECT at, who, verdict, note FROM review_verdicts WHERE decision_id = ? ORDER BY verdict_id"
+_REOPEN = """
+INSERT INTO reviews (decision_id, kind, opened_at, expected_loss, weight, reason, risk_score, unsure, first_by)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_SAID = "SELECT at, who, verdict, note, kind FROM review_verdicts WHERE decision_id = ? ORDER BY verdict_id"
+_SAID_SINCE = "SELECT count(*) FROM review_verdicts WHERE who = ? AND at >= ?"
 _WAS_UNSURE = "SELECT 1 FROM review_verdicts WHERE decision_id = ? AND who = ? AND verdict = 'unsure' LIMIT 1"
 _LABELLED = """
 SELECT count(*) FROM review_verdicts WHERE who = ? AND at >= ? AND verdict IN ('fraud', 'legitimate')"""
@@ -107,7 +122,7 @@ class SqlReviewStore:
 
     def take_next(self, where: CaseFilter, reviewer: Reviewer, *, now: int, until: int) -> str | None:
         conditions = _conditions(where, _MOST_TAKEN)
-        conditions[_FREE] = (now, reviewer.name, reviewer.name)
+        conditions[_FREE] = (reviewer.name, now, reviewer.name, reviewer.name)
         first = (
             f"SELECT decision_id FROM reviews WHERE {' AND '.join(conditions)} ORDER BY {_SORTS[where.order]} LIMIT 1"  # noqa: S608
         )
@@ -116,29 +131,40 @@ class SqlReviewStore:
             taken = session.rows(statement, (reviewer.name, until, *_values(conditions)))
         return uuid_text(bytes(taken[0][0])) if taken else None
 
+    def take_golden(self, reviewer: Reviewer, *, until: int) -> str | None:
+        with self._database.writing() as session:
+            taken = take_golden(session, reviewer, until)
+        return None if taken is None else uuid_text(taken)
+
+    def has_check(self, decision_id: str, reviewer: Reviewer) -> bool:
+        packed = _packed(decision_id)
+        with self._database.asking() as session:
+            case = _find(session, packed)
+            is_second = case is not None and case.check == "second" and case.first_by != reviewer.name
+            return is_second or golden_case(session, packed, reviewer.name) is not None
+
     def open(self, decision_id: str, reviewer: Reviewer | None, line: AuditLine, *, until: int) -> Case | None:
         packed = _packed(decision_id)
         with self._database.writing() as session:
-            if reviewer is not None:
-                lease = (reviewer.name, until, packed, line.at, reviewer.name, int(reviewer.is_lead))
-                session.change(_LEASE, lease)
             session.change(AUDIT, line)
+            if reviewer is None:
+                return _find(session, packed)
+            who, is_lead = reviewer
+            if (golden := golden_case(session, packed, who)) is not None:
+                renew_golden(session, who, until)
+                return golden[0]._replace(leased_until=until)
+            session.change(_LEASE, (who, until, packed, line.at, who, int(is_lead), who))
             return _find(session, packed)
 
     def act(self, act: Act, *, until: int) -> None:
         packed = _packed(act.decision_id)
         with self._database.writing() as session:
             alone(session, self._database.dialect)
-            case = self._held(session, packed, act)
-            is_label = act.verdict in ("fraud", "legitimate")
-            if is_label:
-                self._label(session, act)
-                close_cases(session, [packed])
-            elif act.verdict == "note":
-                session.change(_RENEW, (act.reviewer.name, until, packed))
+            golden = golden_case(session, packed, act.reviewer.name)
+            if golden is not None:
+                judge_golden(session, act, golden[1], until)
             else:
-                self._put_back(session, case, act)
-            _say(session, act._replace(note="") if is_label else act)
+                self._act_on(session, self._held(session, packed, act), act, until)
 
     def appeal(self, act: Act, loss: float | None) -> None:
         packed = _packed(act.decision_id)
@@ -151,15 +177,20 @@ class SqlReviewStore:
             if row.outcome != "decline" or row.record is None or _find(session, packed) is not None:
                 raise NotAppealable
             open_cases(session, [case_row(row, "appeal", act.line.at, loss)], are_new=True)
-            _say(session, act)
+            say(session, act)
 
     def verdicts(self, decision_id: str) -> list[Verdict]:
         with self._database.asking() as session:
-            return [Verdict(*row) for row in session.rows(_SAID, (_packed(decision_id),))]
+            rows = session.rows(_SAID, (_packed(decision_id),))
+        return [Verdict(*said, check=None if kind == "case" else kind) for *said, kind in rows]
 
     def labelled_since(self, who: str, since: int) -> int:
         with self._database.asking() as session:
             return int(session.rows(_LABELLED, (who, since))[0][0])
+
+    def said_since(self, who: str, since: int) -> int:
+        with self._database.asking() as session:
+            return int(session.rows(_SAID_SINCE, (who, since))[0][0])
 
     def save_filter(self, owner: str, name: str, query: str) -> None:
         with self._database.writing() as session:
@@ -187,7 +218,26 @@ class SqlReviewStore:
             raise CaseTaken(case.leased_by, case.leased_until)
         if case.is_escalated and not act.reviewer.is_lead:
             raise CaseEscalated
+        if case.check == "second" and case.first_by == act.reviewer.name:
+            raise CaseClosed
         return case
+
+    def _act_on(self, session: Session, case: Case, act: Act, until: int) -> None:
+        packed, is_label = _packed(act.decision_id), act.verdict in ("fraud", "legitimate")
+        check = second_review(session, case) if case.check == "second" else None
+        if is_label and check is not None:
+            self._confirm(session, case, act, check)
+        elif is_label:
+            self._label(session, act)
+            close_cases(session, [packed])
+            if act.asks_second and not case.is_escalated:
+                session.change(_REOPEN, (packed, *case[1:7], case.unsure, act.reviewer.name))
+        elif act.verdict == "note":
+            session.change(_RENEW, (act.reviewer.name, until, packed))
+        else:
+            self._put_back(session, case, act)
+        # the note of a label is the label's
+        say(session, act._replace(note="") if is_label and check is None else act, check)
 
     def _label(self, session: Session, act: Act) -> None:
         finding = Finding(act.decision_id, act.verdict == "fraud", "analyst", note=act.note, reviewer=act.reviewer.name)
@@ -195,19 +245,19 @@ class SqlReviewStore:
         if result not in ("recorded", "repeated"):
             raise UnknownDecision
 
+    def _confirm(self, session: Session, case: Case, act: Act, check: Check) -> None:
+        """Two people who agree are right; of two who do not, a lead says who is."""
+        if act.verdict == check.expected:
+            close_cases(session, [_packed(case.decision_id)])
+        else:
+            session.change(_PUT_BACK, (1, case.unsure, _packed(case.decision_id)))
+
     def _put_back(self, session: Session, case: Case, act: Act) -> None:
         packed, unsure = _packed(act.decision_id), case.unsure
         if act.verdict == "unsure" and not session.rows(_WAS_UNSURE, (packed, act.reviewer.name)):
             unsure += 1
         is_escalated = case.is_escalated or act.verdict == "escalate" or unsure >= UNSURE_ESCALATES
         session.change(_PUT_BACK, (int(is_escalated), unsure, packed))
-
-
-def _say(session: Session, act: Act) -> None:
-    """What was said, and its line in the trail; to give a case back says nothing."""
-    if act.verdict != "release":
-        session.change(_SAY, (_packed(act.decision_id), act.line.at, act.reviewer.name, act.verdict, act.note))
-    session.change(AUDIT, act.line)
 
 
 Conditions: TypeAlias = dict[str, tuple[object, ...]]

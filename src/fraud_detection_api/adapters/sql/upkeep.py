@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fraud_detection_api.adapters.sql.cases import close_cases, erase_verdict_notes
+from fraud_detection_api.adapters.sql.cases import close_cases, erase_verdict_notes, remove_golden
 from fraud_detection_api.adapters.sql.database import Database, Session, alone, no_store_in
 from fraud_detection_api.adapters.sql.decisions import DECISIONS, REVISIONS, contract_of, revision_of
 from fraud_detection_api.adapters.sql.events import erase_events, events_about
@@ -110,6 +110,7 @@ class SqlStoreUpkeep:
             self._erase_notes(session, subjects)
             close_cases(session, subjects)
             erase_verdict_notes(session, subjects)
+            remove_golden(session, subjects)
             session.change_each(_ERASE_SHADOWS, [(subject,) for subject in subjects])
             if keys:
                 callers = session.rows(_CALLERS)

@@ -11,12 +11,14 @@ from fraud_detection_api.console.decisions.export import Exporter
 from fraud_detection_api.console.decisions.search import SearchReader
 from fraud_detection_api.console.decisions.view import DecisionReader
 from fraud_detection_api.console.frame import DECISIONS_PAGE, HEADERS, Page, render
+from fraud_detection_api.console.people import reviewer_of
 from fraud_detection_api.console.route import ConsoleRoute, redirect
 from fraud_detection_api.console.visitors import Console, Visitor
 from fraud_detection_api.decision.identifiers import as_answered
 from fraud_detection_api.routes.protocol.dependencies import provided, service_of
 from fraud_detection_api.services.accounts.account_store import Deed
 from fraud_detection_api.services.accounts.trail import NOBODY
+from fraud_detection_api.services.reviewing.reviewing import ReviewService
 
 router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
 
@@ -47,11 +49,16 @@ def get_export(request: Request, exporter: Annotated[Exporter, provided(Exporter
 
 @router.get(DECISION)
 def get_decision(
-    request: Request, decision_id: str, reader: Annotated[DecisionReader, provided(DecisionReader)]
+    request: Request,
+    decision_id: str,
+    reader: Annotated[DecisionReader, provided(DecisionReader)],
+    reviews: Annotated[ReviewService, provided(ReviewService)],
 ) -> Response:
-    """A decision; that somebody saw it is in the trail before they do."""
+    """A decision; that somebody saw it is in the trail before they do. Who has to judge it sees no label of it."""
     decision_id = as_answered(decision_id)
-    view = reader.view(decision_id, replay="replay" in request.query_params)
+    reviewer = reviewer_of(request.state.visitor)
+    is_blind = reviewer is not None and reviews.has_check(decision_id, reviewer)
+    view = reader.view(decision_id, replay="replay" in request.query_params, is_blind=is_blind)
     note(request, "viewed_decision", decision_id)
     return render(DECISION_PAGE, request.state.visitor, view)
 

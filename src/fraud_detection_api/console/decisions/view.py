@@ -120,20 +120,27 @@ class DecisionReader:
     replays: ReplayService
     champion: AliasFollower[Deployment[RecordParser]]
 
-    def view(self, decision_id: str, *, replay: bool = False) -> DecisionView:
+    def view(self, decision_id: str, *, replay: bool = False, is_blind: bool = False) -> DecisionView:
         """The view. With `replay`, the registry's files of the model are verified again, which takes longer.
+
+        `is_blind` shows it as it was before its first label: for people who have to find out themselves.
 
         Raises UnknownDecision, StoreUnavailable, NoStore.
         """
-        found = self.history.find(decision_id)
+        found, labels = self.history.find(decision_id), self.labels.history(decision_id)
+        unlabelled_at = min((each.recorded_at for each in labels), default=None) if is_blind else None
+        if unlabelled_at is not None:
+            found, labels = found._replace(label=None), []
         row, own, wording = found.row, Labelled(found.row, found.label), self._wording(found.row)
         contract, record = wording.contract, record_of(found.row.record)
         reasons, reasons_from = _reasons(row, wording)
-        around = self.surroundings.of_entity(row, earlier=EARLIER, later=LATER, events=EVENTS)
-        linked = self.surroundings.linked(row, keys_of(record, contract), limit=MOST_LINKED)
+        around = self.surroundings.of_entity(row, earlier=EARLIER, later=LATER, events=EVENTS).at(unlabelled_at)
+        linked = [
+            each.at(unlabelled_at)
+            for each in self.surroundings.linked(row, keys_of(record, contract), limit=MOST_LINKED)
+        ]
         code = reasons[0].code if reasons else None
-        alike = self.surroundings.similar(row, code)
-        labels = self.labels.history(decision_id)
+        alike = [each.at(unlabelled_at) for each in self.surroundings.similar(row, code)]
         amount = None if contract is None else main_amount(contract)
         return DecisionView(
             **_decided(found, wording),

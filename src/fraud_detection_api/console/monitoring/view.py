@@ -7,6 +7,7 @@ from typing import NamedTuple
 from fraud_detection_api.console.figures.measuring import PATIENTLY, QUICKLY, Measurements
 from fraud_detection_api.console.figures.plots import LinePlot
 from fraud_detection_api.console.monitoring.drift import DriftView, drift_view
+from fraud_detection_api.console.monitoring.queue import QueueHealth, QueueHealthReader
 from fraud_detection_api.console.monitoring.trends import trend_plots
 from fraud_detection_api.console.views.service import moment
 from fraud_detection_api.report.document import Words, words_for
@@ -52,6 +53,7 @@ class MonitoringView:
     performance: PerformanceView | None
     drift: DriftView | None
     trends: tuple[LinePlot, ...]
+    queue: QueueHealth | None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class MonitoringReader:
 
     champion: AliasFollower[Deployment[RecordParser]]
     monitoring: MonitoringService
+    queue: QueueHealthReader
     measurements: Measurements
 
     def view(self, window: str, *, patiently: bool) -> MonitoringView:
@@ -80,12 +83,20 @@ class MonitoringReader:
             fresh_seconds=PERFORMANCE_SECONDS,
             wait_seconds=wait,
         ).value
+        policy = model.bundle.policy
+        queue = self.measurements.get(
+            ("queue", digest, policy.version),
+            lambda: self.queue.read(policy.reviews_a_day),
+            fresh_seconds=FRESH_SECONDS,
+            wait_seconds=wait,
+        ).value
         return MonitoringView(
             model.version,
             words.events,
             None if performance is None else performance_view(performance, words),
             None if drift is None else drift_view(drift[0], window),
             () if drift is None else trend_plots(drift[1]),
+            queue,
         )
 
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request, Response
 
 from fraud_detection_api.console.access import APPEAL, CASE
 from fraud_detection_api.console.frame import CASE_LOST_PAGE, CASE_PAGE, render
+from fraud_detection_api.console.people import name_of, reviewer_of
 from fraud_detection_api.console.reviews.case_view import CaseReader
-from fraud_detection_api.console.reviews.people import name_of, reviewer_of
 from fraud_detection_api.console.reviews.queries import query_of, query_text
 from fraud_detection_api.console.reviews.queue import case_address, next_address, queue_address
 from fraud_detection_api.console.route import ConsoleRoute, redirect

@@ -8,8 +8,19 @@ from fraud_detection_api.console.decisions.view import DecisionReader, DecisionV
 from fraud_detection_api.console.reviews.queue_view import Lease, QueueReader, count, lease_of, money
 from fraud_detection_api.console.views.service import moment
 from fraud_detection_api.decision.stored import StoredDecision
-from fraud_detection_api.services.reviewing.review_store import Case, CaseKind, Reviewer, Verdict, VerdictKind
+from fraud_detection_api.services.reviewing.quality import QualityService
+from fraud_detection_api.services.reviewing.review_store import (
+    Case,
+    CaseKind,
+    CheckKind,
+    Reviewer,
+    Verdict,
+    VerdictKind,
+)
 from fraud_detection_api.services.reviewing.reviewing import ReviewService
+
+GoldenState = Literal["", "can_be", "is"]
+"""Whether the person may have others checked by the decision, or it is used already."""
 
 CaseState = Literal["yours", "taken", "for_leads", "readable", "closed"]
 """For the person: theirs to decide; somebody else's; waiting for a lead; only to be read; or not in the queue."""
@@ -42,7 +53,8 @@ class CaseActions:
 class CaseView:
     """What the page shows: the decision, what the person may do with it, and what people said who gave it no label.
 
-    `loss` is empty where what approving it would cost is not known. `labelled` is what the person labelled today.
+    `loss` is empty where what approving it would cost is not known. `labelled` is what the person labelled today. A page
+    that checks the person is a usual one, without what others found out.
     """
 
     actions: CaseActions
@@ -52,6 +64,7 @@ class CaseView:
     was_done: bool
     labelled: int
     waiting: str
+    golden: GoldenState
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,7 @@ class CaseReader:
 
     reviews: ReviewService
     decisions: DecisionReader
+    quality: QualityService
 
     def open(self, decision_id: str, who: str, reviewer: Reviewer | None, query: str, *, was_done: bool) -> CaseView:
         """The case, leased to the reviewer where it is free; the trail says who looked.
@@ -69,15 +83,25 @@ class CaseReader:
         row = self.reviews.decision(decision_id)
         case = self.reviews.open(decision_id, who, reviewer)
         progress = QueueReader(self.reviews).progress(who)
+        check = None if case is None or reviewer is None or case.first_by == who else case.check
+        decision = self.decisions.view(decision_id, is_blind=check is not None)
         return CaseView(
             actions=actions_of(row, case, who, reviewer, query, self.reviews.now()),
-            decision=self.decisions.view(decision_id),
+            decision=decision,
             loss="" if case is None else money(case.expected_loss),
-            said=said_by(self.reviews.verdicts(decision_id)),
+            said=said_by(self.reviews.verdicts(decision_id), who, check),
             was_done=was_done,
             labelled=progress.labelled,
             waiting=count(progress.waiting),
+            golden=self._golden(decision, case, reviewer),
         )
+
+    def _golden(self, decision: DecisionView, case: Case | None, reviewer: Reviewer | None) -> GoldenState:
+        if reviewer is None or not reviewer.is_lead or case is not None:
+            return ""
+        if self.quality.is_golden(decision.decision_id):
+            return "is"
+        return "can_be" if decision.outcome == "review" and decision.label and not decision.is_erased else ""
 
 
 def actions_of(
@@ -102,15 +126,23 @@ def _state(case: Case | None, who: str, reviewer: Reviewer | None, now: int) -> 
         return "closed"
     if reviewer is None:
         return "readable"
+    if case.check == "second" and case.first_by == who:
+        return "closed"
     if case.is_escalated and not reviewer.is_lead:
         return "for_leads"
     return "yours" if case.holder(now) == who else "taken"
 
 
-def said_by(verdicts: Sequence[Verdict]) -> tuple[Said, ...]:
-    """Verdicts that are no labels; labels are part of the decision."""
-    return tuple(
-        Said(moment(each.at), each.who, each.verdict, each.note)
-        for each in verdicts
-        if each.verdict not in ("fraud", "legitimate")
-    )
+def said_by(verdicts: Sequence[Verdict], who: str, check: CheckKind | None) -> tuple[Said, ...]:
+    """Verdicts that are no labels, which are part of the decision, and those of second reviews.
+
+    Whoever is checked sees their own words alone. What was said of a golden decision is nobody's else business.
+    """
+
+    def is_shown(verdict: Verdict) -> bool:
+        if check is not None:
+            return verdict.who == who and verdict.check == check
+        is_label = verdict.verdict in ("fraud", "legitimate") and verdict.check is None
+        return not is_label and verdict.check != "golden"
+
+    return tuple(Said(moment(each.at), each.who, each.verdict, each.note) for each in verdicts if is_shown(each))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from fraud_detection_api.console.access import FILTERS, NEXT_CASE, QUEUE
 from fraud_detection_api.console.frame import QUEUE_PAGE, render
-from fraud_detection_api.console.reviews.people import name_of, reviewer_of
+from fraud_detection_api.console.people import name_of, reviewer_of
 from fraud_detection_api.console.reviews.queries import key_of, query_of, query_text
 from fraud_detection_api.console.reviews.queue_view import QueueReader
 from fraud_detection_api.console.route import ConsoleRoute, redirect

@@ -29,6 +29,9 @@ Deed: TypeAlias = Literal[
     "noted",
     "released",
     "appealed",
+    "check_judged",
+    "golden_added",
+    "golden_removed",
 ]
 
 

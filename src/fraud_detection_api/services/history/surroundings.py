@@ -32,6 +32,11 @@ class Labelled(NamedTuple):
     row: StoredDecision
     label: Label | None
 
+    def at(self, time: int | None) -> "Labelled":
+        """The same without a label that was recorded at that time or later; all of it without a time."""
+        is_later = time is not None and self.label is not None and self.label.recorded_at >= time
+        return self._replace(label=None) if is_later else self
+
 
 class KnownEvent(NamedTuple):
     """An event, and what the label in force says; without one, what was known when it was recorded."""
@@ -52,6 +57,11 @@ class EntityLife(NamedTuple):
     has_earlier: bool
     has_later: bool
 
+    def at(self, time: int | None) -> "EntityLife":
+        """The same without labels of decisions that were recorded at that time or later."""
+        earlier, later = ([each.at(time) for each in some] for some in (self.earlier, self.later))
+        return self._replace(earlier=earlier, later=later)
+
 
 NO_LIFE = EntityLife([], [], [], has_earlier=False, has_later=False)
 
@@ -61,6 +71,10 @@ class Linked(NamedTuple):
 
     values: Mapping[str, Any]
     decisions: list[Labelled]
+
+    def at(self, time: int | None) -> "Linked":
+        """The same without labels that were recorded at that time or later."""
+        return self._replace(decisions=[each.at(time) for each in self.decisions])
 
 
 class Surroundings:

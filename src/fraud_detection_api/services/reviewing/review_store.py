@@ -8,6 +8,9 @@ from fraud_detection_api.services.accounts.account_store import AuditLine
 CaseKind = Literal["review", "appeal"]
 """`review`: the policy sent it to a person. `appeal`: it was declined, and somebody objects."""
 
+CheckKind = Literal["golden", "second"]
+"""How a reviewer is checked, without being told: by a decision whose truth is known, or as the second person on a case."""
+
 VerdictKind = Literal["fraud", "legitimate", "unsure", "escalate", "note", "release", "appeal"]
 VERDICTS: tuple[VerdictKind, ...] = get_args(VerdictKind)
 
@@ -32,7 +35,8 @@ class Case(NamedTuple):
 
     `expected_loss` is what approving it is expected to cost, in the policy's currency; None where that is not known.
     `weight` orders the queue. `reason` is the code of the strongest reason, empty without any. Whoever
-    `leased_by` names has the case until `leased_until`. So many people were `unsure`.
+    `leased_by` names has the case until `leased_until`. So many people were `unsure`. `first_by` gave the label that
+    a second person is to confirm; empty for a first review. A golden decision looks like a case to whoever has to judge it.
     """
 
     decision_id: str
@@ -46,6 +50,15 @@ class Case(NamedTuple):
     leased_until: int
     is_escalated: bool
     unsure: int
+    first_by: str = ""
+    is_golden: bool = False
+
+    @property
+    def check(self) -> CheckKind | None:
+        """How the case checks a reviewer; None for a usual one. A second review that was escalated is a dispute."""
+        if self.is_golden:
+            return "golden"
+        return "second" if self.first_by and not self.is_escalated else None
 
     def holder(self, now: int) -> str | None:
         """Who has the case at that time; None if it is free."""
@@ -74,22 +87,27 @@ class Length(NamedTuple):
 
 
 class Act(NamedTuple):
-    """What a reviewer says about a case, and when in milliseconds since 1970; `line` is its line in the audit trail."""
+    """What a reviewer says about a case, and when in milliseconds since 1970; `line` is its line in the audit trail.
+
+    `asks_second`: if it is the first label of the case, another person is to confirm it.
+    """
 
     decision_id: str
     verdict: VerdictKind
     reviewer: Reviewer
     note: str
     line: AuditLine
+    asks_second: bool = False
 
 
 class Verdict(NamedTuple):
-    """What somebody said about a decision. The note of a label is the label's."""
+    """What somebody said about a decision. The note of a label is the label's. A `check` is no label."""
 
     at: int
     who: str
     verdict: VerdictKind
     note: str
+    check: CheckKind | None = None
 
 
 class ReviewStore(Protocol):
@@ -114,6 +132,15 @@ class ReviewStore(Protocol):
         No two reviewers get the same case, whatever they do at the same time.
         """
 
+    def take_golden(self, reviewer: Reviewer, *, until: int) -> str | None:
+        """Lease a golden decision that the reviewer has said nothing about and did not choose, the newest first.
+
+        None if there is none, or while no other case waits, as it would be known for what it is.
+        """
+
+    def has_check(self, decision_id: str, reviewer: Reviewer) -> bool:
+        """Whether the reviewer must not see what is known of the decision, as they are to judge it themselves."""
+
     def open(self, decision_id: str, reviewer: Reviewer | None, line: AuditLine, *, until: int) -> Case | None:
         """The open case, leased to the reviewer unless somebody else has it, and a line that somebody looked at it.
 
@@ -126,6 +153,9 @@ class ReviewStore(Protocol):
         Fraud and legitimate are labels and close the case. Unsure and release end the lease; escalate hands the case to
         leads, and so does a second person who is unsure. A note renews the lease until `until`.
 
+        What is said of a golden decision has no consequence. A second review is no label: if it agrees with the first, the
+        case closes, and otherwise a lead decides.
+
         Raises CaseClosed, CaseTaken, CaseEscalated, UnknownDecision.
         """
 
@@ -137,6 +167,9 @@ class ReviewStore(Protocol):
 
     def labelled_since(self, who: str, since: int) -> int:
         """How many labels a person gave here since then."""
+
+    def said_since(self, who: str, since: int) -> int:
+        """How often a person said something here since then, whatever it was."""
 
     def save_filter(self, owner: str, name: str, query: str) -> None:
         """Save a query of the queue under a name, in place of one that the owner saved under it."""

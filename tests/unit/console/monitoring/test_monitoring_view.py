@@ -8,22 +8,29 @@ import pytest
 from fraud_detection_api.console.figures.measuring import Measurements
 from fraud_detection_api.console.frame import MONITORING_PAGE, render
 from fraud_detection_api.console.monitoring.drift import MOST_PLOTS, MOST_SHOWN, drift_view
+from fraud_detection_api.console.monitoring.queue import QueueHealth, QueueHealthReader
 from fraud_detection_api.console.monitoring.view import MonitoringReader
+from fraud_detection_api.console.quality.view import Share
 from fraud_detection_api.console.visitors import Visitor
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.monitoring.drift import SCORE, Bin, FeatureDrift
 from fraud_detection_api.services.reporting.drift import WindowDrift
 from fraud_detection_api.services.reporting.monitoring import Maturity, MonitoringLimits
+from fraud_detection_api.services.reviewing.quality import CheckedWork
+from fraud_detection_api.services.reviewing.quality_store import Flow
+from fraud_detection_api.services.reviewing.review_store import Length
+from fraud_detection_api.services.reviewing.reviewing import Progress
 from support.monitored import DAY_MS, NOW_MS, Traffic, champion, simulated, times
 from unit.services.reporting.test_monitoring import Kept
 
 VISITOR = Visitor("open", "", "secret")
+HEALTH = QueueHealth("3", "1", "2 h 1 min", "12.0", "9.5", "10", True, Share("9", "10", "90 %", "60 % to 98 %"))
 
 
 def reader_on(kept):
     monitoring = kept.monitoring(limits=MonitoringLimits(0.1, Maturity(1, 30)))
     follower = SimpleNamespace(require=lambda: SimpleNamespace(champion=champion()))
-    return MonitoringReader(follower, monitoring, Measurements())
+    return MonitoringReader(follower, monitoring, SimpleNamespace(read=lambda capacity: HEALTH), Measurements())
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +72,13 @@ def test_the_week_is_drawn_in_parts_of_six_hours(busy):
 def test_without_traffic_there_is_a_page_that_says_so():
     view = reader_on(Kept()).view("", patiently=True)
     assert (view.performance.rows, view.drift.window, view.trends) == ((), "", ())
-    assert "No decision of this model is old enough" in render(MONITORING_PAGE, VISITOR, view).body.decode()
+    page = render(MONITORING_PAGE, VISITOR, view).body.decode()
+    assert "No decision of this model is old enough" in page
+    assert "More decisions go to review than the policy says" in page
 
 
 def test_while_it_is_measured_the_page_says_so():
-    view = SimpleNamespace(version="1", events="frauds", performance=None, drift=None, trends=())
+    view = SimpleNamespace(version="1", events="frauds", performance=None, drift=None, trends=(), queue=None)
     page = render(MONITORING_PAGE, VISITOR, view).body.decode()
     assert page.count('href="?wait=yes"') == 2
 
@@ -79,6 +88,18 @@ def test_a_store_that_is_away_is_an_error_and_no_empty_page():
     kept.store.error = StoreUnavailable("it is away")
     with pytest.raises(StoreUnavailable):
         reader_on(kept).view("", patiently=True)
+
+
+@pytest.mark.parametrize(("capacity", "is_behind"), [(None, False), (9.0, True), (10.0, False)])
+def test_the_queue_is_behind_if_more_comes_in_than_the_capacity(capacity, is_behind):
+    now = 10 * DAY_MS
+    progress = Progress(0, Length(3, now - 60_000), Length(1, now - 7_260_000))
+    quality = SimpleNamespace(now=lambda: now, flow=lambda since: Flow(70, 3), work=lambda since: CheckedWork([], {}))
+    reader = QueueHealthReader(SimpleNamespace(progress=lambda reviewer, since: progress), quality)
+    found = reader.read(capacity)
+    assert (found.waiting, found.escalated, found.oldest) == ("3", "1", "2 h 1 min")
+    assert (found.opened_a_day, found.labelled_a_day, found.is_behind) == ("10", "0.4", is_behind)
+    assert found.second == Share("0", "0", "", "")
 
 
 def feature(name, psi):
@@ -93,7 +114,7 @@ def test_of_many_features_a_dozen_is_shown_some_are_folded_and_the_others_have_n
     assert (len(found.shown), len(found.folded)) == (MOST_SHOWN, MOST_PLOTS - MOST_SHOWN)
     assert found.shown[0].name == "feature_99"
     assert all(each.plot is None for each in found.others)
-    view = SimpleNamespace(version="1", events="frauds", performance=None, drift=found, trends=())
+    view = SimpleNamespace(version="1", events="frauds", performance=None, drift=found, trends=(), queue=None)
     assert len(render(MONITORING_PAGE, VISITOR, view).body) < 150_000
 
 
@@ -101,5 +122,5 @@ def test_names_of_features_and_levels_are_text():
     hostile = "<script>alert(1)</script>"
     moved = FeatureDrift(hostile, 9, 9, 1.0, 0.1, 0.1, None, None, 0, 0, 0, 0, (Bin(hostile, 9, 0), Bin("b", 0, 9)))
     found = drift_view([WindowDrift("week", 0, 9, {}, {hostile: moved})], "")
-    view = SimpleNamespace(version=hostile, events=hostile, performance=None, drift=found, trends=())
+    view = SimpleNamespace(version=hostile, events=hostile, performance=None, drift=found, trends=(), queue=None)
     assert "<script>" not in render(MONITORING_PAGE, VISITOR, view).body.decode()

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from fraud_detection_api.console.people import reviewer_of
 from fraud_detection_api.console.reviews.case_view import actions_of
-from fraud_detection_api.console.reviews.people import reviewer_of
 from fraud_detection_api.console.reviews.queries import key_of, query_of, query_text, saved_query
 from fraud_detection_api.console.reviews.queue_view import Lease, case_row, count, reasons_of
 from fraud_detection_api.console.visitors import Visitor
@@ -70,6 +70,8 @@ def test_a_lease_is_shown_as_the_person_sees_it_until_it_ends(leased_by, until, 
         ({"leased_by": "omar", "leased_until": NOW + 1}, MIRA, "taken"),
         ({"leased_by": "mira", "leased_until": NOW + 1}, None, "readable"),
         ({"is_escalated": True}, MIRA, "for_leads"),
+        ({"first_by": "mira"}, MIRA, "closed"),
+        ({"first_by": "omar", "leased_by": "mira", "leased_until": NOW + 1}, MIRA, "yours"),
         ({"is_escalated": True, "leased_by": "lena", "leased_until": NOW + 1}, LEAD, "yours"),
     ],
 )
