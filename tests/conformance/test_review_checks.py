@@ -122,11 +122,11 @@ def test_a_golden_decision_has_a_record_and_there_are_so_many_at_most(checks):
     checks.save(1, 2)
     checks.save(3, record=None, entity=None)
     assert [checks.choose(number, most=1) for number in (3, 1, 2)] == [False, True, False]
-    assert [each.decision_id for each in checks.quality.golden()] == [decision_id(1)]
+    assert [each.decision_id for each in checks.quality.golden(limit=9)] == [decision_id(1)]
     line = AuditLine(NOW, "lena", "golden_removed", decision_id(1))
     for _ in range(2):
         checks.quality.remove_golden(decision_id(1), line)
-    assert checks.quality.golden() == []
+    assert checks.quality.golden(limit=9) == []
     assert checks.trail() == [("lena", "golden_removed"), ("lena", "golden_added")]
 
 
@@ -213,9 +213,9 @@ def test_an_erasure_removes_golden_decisions_and_notes_of_checks_and_a_purge_the
     assert len(checks.judged()) == 2
     checks.upkeep.erase([Erasing(RECORDER, no_residue).decision(checks.decisions.find(decision_id(1)))])
     assert [each.note for each in checks.reviews.verdicts(decision_id(1))] == [""]
-    assert [each.decision_id for each in checks.quality.golden()] == [decision_id(2)]
+    assert [each.decision_id for each in checks.quality.golden(limit=9)] == [decision_id(2)]
     checks.upkeep.remove_older(BEGINNING + 10, limit=10)
-    assert checks.quality.golden() == []
+    assert checks.quality.golden(limit=9) == []
     assert checks.judged() == []
 
 

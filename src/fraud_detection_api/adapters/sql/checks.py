@@ -67,7 +67,7 @@ def golden_case(session: Session, packed: bytes, who: str) -> tuple[Case, Check]
         return None
     [(is_fraud, loss, until)], [row] = leased, rows
     _, *columns = case_row(row, "review", row.decided_at, loss)
-    case = Case(row.decision_id, *columns, who, until, is_escalated=False, unsure=0, is_golden=True)
+    case = Case._make((row.decision_id, *columns, who, until, False, 0, "", True))
     return case, Check("golden", _LABELS[not is_fraud], "", case.reason)
 
 

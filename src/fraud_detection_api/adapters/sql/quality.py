@@ -18,7 +18,9 @@ FROM decisions WHERE decision_id = ? AND record IS NOT NULL
 ON CONFLICT (decision_id) DO NOTHING"""
 
 _REMOVE = "DELETE FROM golden_decisions WHERE decision_id = ?"
-_GOLDEN = f"SELECT {', '.join(GoldenDecision._fields)} FROM golden_decisions ORDER BY added_at DESC, decision_id DESC"  # noqa: S608
+_GOLDEN = (
+    f"SELECT {', '.join(GoldenDecision._fields)} FROM golden_decisions ORDER BY added_at DESC, decision_id DESC LIMIT ?"  # noqa: S608
+)
 _IS_GOLDEN = "SELECT 1 FROM golden_decisions WHERE decision_id = ?"
 
 _JUDGED = f"SELECT {', '.join(Judged._fields)} FROM review_verdicts"  # noqa: S608
@@ -63,9 +65,9 @@ class SqlQualityStore:
             if session.change(_REMOVE, (_packed(decision_id),)):
                 session.change(AUDIT, line)
 
-    def golden(self) -> list[GoldenDecision]:
+    def golden(self, *, limit: int) -> list[GoldenDecision]:
         with self._database.asking() as session:
-            rows = session.rows(_GOLDEN)
+            rows = session.rows(_GOLDEN, (limit,))
         return [GoldenDecision(uuid_text(bytes(packed)), bool(is_fraud), *others) for packed, is_fraud, *others in rows]
 
     def is_golden(self, decision_id: str) -> bool:

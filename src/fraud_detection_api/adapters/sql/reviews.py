@@ -182,7 +182,7 @@ class SqlReviewStore:
     def verdicts(self, decision_id: str) -> list[Verdict]:
         with self._database.asking() as session:
             rows = session.rows(_SAID, (_packed(decision_id),))
-        return [Verdict(*said, check=None if kind == "case" else kind) for *said, kind in rows]
+        return [Verdict._make((*said, None if kind == "case" else kind)) for *said, kind in rows]
 
     def labelled_since(self, who: str, since: int) -> int:
         with self._database.asking() as session:

@@ -1,5 +1,6 @@
 """The view of the page Quality: golden decisions, second reviews, and what they say of each reviewer."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 from fraud_detection_api.console.views.service import moment
 from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.report.numbers import count, percent
-from fraud_detection_api.services.reviewing.quality import MOST_JUDGED, CheckedWork, QualityService
+from fraud_detection_api.services.reviewing.quality import MOST_JUDGED, MOST_LISTED, CheckedWork, QualityService
 from fraud_detection_api.services.reviewing.quality_store import GoldenDecision, Judged
 from fraud_detection_api.services.reviewing.review_store import VerdictKind
 from fraud_detection_api.statistics.agreement import cohen_kappa
@@ -16,7 +17,7 @@ from fraud_detection_api.statistics.estimates import Estimate, share_estimate
 PERIODS = (30, 90)
 """Days; the first is shown where none is asked for."""
 
-MOST_REASONS = 30
+MOST_REASONS, MOST_SAID = 30, 20
 
 
 class Share(NamedTuple):
@@ -77,6 +78,7 @@ class QualityView:
     golden: tuple[GoldenRow, ...]
     may_change: bool
     is_cut: bool
+    most_listed: int = MOST_LISTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +120,20 @@ def is_decided(judged: Judged) -> bool:
 def person_rows(work: CheckedWork) -> tuple[PersonRow, ...]:
     """A row for everybody who did something, by name. A second review counts for both people."""
     seconds, golden = second_reviews(work.judged), [each for each in work.judged if each.kind == "golden"]
-    names = {each.who for each in work.judged} | {each.first_by for each in seconds}
+    own, pairs = defaultdict[str, list[Judged]](list), defaultdict[str, list[Judged]](list)
+    for each in golden:
+        own[each.who].append(each)
+    for each in seconds:
+        pairs[each.who].append(each)
+        pairs[each.first_by].append(each)
+    names = {each.who for each in work.judged} | pairs.keys()
     names |= {name for name, labels in work.labelled.items() if labels}
-    rows = []
-    for name in sorted(names):
-        own = [each for each in golden if each.who == name]
-        decided = [each for each in own if is_decided(each)]
-        pairs = [each for each in seconds if name in (each.who, each.first_by)]
-        labels = count(work.labelled.get(name, 0))
-        rows.append(PersonRow(name, labels, agreed(decided), len(own) - len(decided), agreed(pairs)))
-    return tuple(rows)
+    return tuple(_person(name, work.labelled.get(name, 0), own[name], pairs[name]) for name in sorted(names))
+
+
+def _person(name: str, labels: int, golden: Sequence[Judged], pairs: Sequence[Judged]) -> PersonRow:
+    decided = [each for each in golden if is_decided(each)]
+    return PersonRow(name, count(labels), agreed(decided), len(golden) - len(decided), agreed(pairs))
 
 
 def reason_rows(seconds: Sequence[Judged]) -> tuple[ReasonRow, ...]:
@@ -140,12 +146,13 @@ def reason_rows(seconds: Sequence[Judged]) -> tuple[ReasonRow, ...]:
 
 
 def golden_row(golden: GoldenDecision, said: Sequence[Judged]) -> GoldenRow:
-    """A golden decision, and who judged it how."""
+    """A golden decision, and who judged it how; the last MOST_SAID of them."""
     judged = (
         SaidOfGolden(each.who, each.verdict, each.verdict == each.expected if is_decided(each) else None)
         for each in said
     )
-    return GoldenRow(golden.decision_id, golden.is_fraud, golden.added_by, moment(golden.added_at), tuple(judged))
+    rows = tuple(judged)[-MOST_SAID:]
+    return GoldenRow(golden.decision_id, golden.is_fraud, golden.added_by, moment(golden.added_at), rows)
 
 
 def agreed(judged: Sequence[Judged]) -> Share:

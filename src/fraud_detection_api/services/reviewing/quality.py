@@ -13,7 +13,10 @@ from fraud_detection_api.services.storage.decision_store import DecisionStore
 MOST_GOLDEN = 500
 """More are no better check, and the next one is sought among them while somebody waits."""
 
-MOST_JUDGED = 20_000
+MOST_LISTED = 50
+"""Golden decisions that a page lists."""
+
+MOST_JUDGED = 5_000
 """Checks that are read for a period; the newest count."""
 
 MOST_OPENED = 500_000
@@ -80,8 +83,8 @@ class QualityService:
         return self._stores.quality.is_golden(decision_id)
 
     def golden(self) -> list[tuple[GoldenDecision, list[Judged]]]:
-        """All golden decisions, the newest first, with what reviewers said of them."""
-        golden = self._stores.quality.golden()
+        """The golden decisions that were chosen last, at most MOST_LISTED, with what reviewers said of them."""
+        golden = self._stores.quality.golden(limit=MOST_LISTED)
         said: dict[str, list[Judged]] = {each.decision_id: [] for each in golden}
         for judged in self._stores.quality.judged_golden(list(said)):
             said[judged.decision_id].append(judged)

@@ -55,8 +55,8 @@ class QualityStore(Protocol):
     def remove_golden(self, decision_id: str, line: AuditLine) -> None:
         """Stop that, with a line in the trail, if it is one. What reviewers said stays."""
 
-    def golden(self) -> list[GoldenDecision]:
-        """All of them, the newest first."""
+    def golden(self, *, limit: int) -> list[GoldenDecision]:
+        """Those that were chosen last."""
 
     def is_golden(self, decision_id: str) -> bool:
         """Whether it is one. Raises UnknownDecision for what is no id."""

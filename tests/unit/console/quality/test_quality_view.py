@@ -43,7 +43,7 @@ def test_agreement_and_kappa_are_those_of_the_pairs():
     pairs += [second("fraud", "legitimate")] * 5
     found = view(pairs)
     assert found.second == Share("45", "50", "90.0 %", "78.6 % to 95.7 %")
-    assert (found.kappa, found.kappa_interval) == ("0.80", "0.63 to 0.97")
+    assert (found.kappa, found.kappa_interval) == ("0.80", "0.57 to 0.91")
 
 
 @pytest.mark.parametrize("judged", [[], [second("fraud", "fraud")] * 9, [second("fraud", "unsure")]])
@@ -51,8 +51,13 @@ def test_kappa_is_left_out_where_chance_alone_would_agree(judged):
     assert view(judged).kappa == ""
 
 
-def test_kappa_of_people_who_always_contradict_each_other_is_minus_one():
-    assert cohen_kappa([(True, False), (False, True)]) == (-1.0, -1.0, -1.0)
+def test_kappa_is_one_or_minus_one_at_the_ends_and_its_interval_has_a_width():
+    contradicting = cohen_kappa([(True, False), (False, True)])
+    assert (contradicting.estimate, contradicting.lower) == (-1.0, -1.0)
+    assert -1.0 < contradicting.upper < 1.0
+    alike = cohen_kappa([(True, True), (False, False)])
+    assert (alike.estimate, alike.upper) == (1.0, 1.0)
+    assert -1.0 < alike.lower < 1.0
 
 
 def test_a_second_review_counts_for_both_and_a_golden_decision_for_one():
