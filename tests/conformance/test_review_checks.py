@@ -83,7 +83,7 @@ def test_what_is_said_of_a_golden_decision_is_no_label_and_the_trail_says_so(che
         ("nora", "unsure", "golden", "fraud", ""),
         ("omar", "escalate", "golden", "fraud", ""),
     ]
-    assert checks.quality.labelled(0) == {"mira": 0, "nora": 0, "omar": 0}
+    assert checks.quality.labelled(0, most=9) == {"mira": 0, "nora": 0, "omar": 0}
     assert checks.reviews.labelled_since("mira", 0) == 1  # or the page would betray it
     assert {each.reason for each in checks.quality.judged(0, limit=9)} == {"balance_high"}
     assert len(checks.quality.judged_golden([decision_id(1)])) == 3
@@ -228,6 +228,11 @@ def test_what_came_and_went_is_counted_since_a_time(checks):
     assert checks.quality.flow(NOW - 5, most=2) == (2, 2)
     assert checks.quality.flow(BEGINNING + 1_000_000, most=10) == (0, 0)
     assert checks.reviews.said_since("omar", NOW - 5) == 1
+    checks.act(3, "fraud", MIRA)
+    assert [checks.quality.labelled(0, most=most) for most in (1, 9)] == [
+        {"mira": 1, "omar": 1},
+        {"mira": 2, "omar": 1},
+    ]
 
 
 def test_verdicts_from_before_are_about_cases(database):
@@ -243,5 +248,5 @@ def test_verdicts_from_before_are_about_cases(database):
         )
     opened.upgrade("0012")
     quality = SqlQualityStore(opened)
-    assert (quality.labelled(0), quality.judged(0, limit=9)) == ({"mira": 1}, [])
+    assert (quality.labelled(0, most=9), quality.judged(0, limit=9)) == ({"mira": 1}, [])
     opened.close()

@@ -35,8 +35,10 @@ WITH RECURSIVE people (who) AS (
   SELECT (SELECT min(who) FROM review_verdicts WHERE who > people.who) FROM people WHERE who IS NOT NULL
 )
 SELECT who, (
-  SELECT count(*) FROM review_verdicts AS said
-  WHERE said.who = people.who AND said.at >= ? AND said.verdict IN ('fraud', 'legitimate') AND said.kind = 'case')
+  SELECT count(*) FROM (
+    SELECT 1 FROM review_verdicts AS said
+    WHERE said.who = people.who AND said.at >= ? AND said.verdict IN ('fraud', 'legitimate') AND said.kind = 'case'
+    LIMIT ?) AS counted)
 FROM people WHERE who IS NOT NULL"""
 
 _OPENED = """
@@ -87,14 +89,14 @@ class SqlQualityStore:
                 for row in session.rows(_OF_GOLDEN.format(marks=marks), some)
             ]
 
-    def labelled(self, since: int) -> Mapping[str, int]:
+    def labelled(self, since: int, *, most: int) -> Mapping[str, int]:
         with self._database.asking() as session:
-            return {who: int(labels) for who, labels in session.rows(_LABELLED, (since,))}
+            return {who: int(labels) for who, labels in session.rows(_LABELLED, (since, most))}
 
     def flow(self, since: int, *, most: int) -> Flow:
         with self._database.asking() as session:
             [(opened,)] = session.rows(_OPENED, (uuid_bytes(first_uuid7(since)), most))
-        return Flow(int(opened), sum(self.labelled(since).values()))
+        return Flow(int(opened), sum(self.labelled(since, most=most).values()))
 
     def close(self) -> None:
         self._database.close()

@@ -8,7 +8,13 @@ from typing import NamedTuple
 from fraud_detection_api.console.views.service import moment
 from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.report.numbers import count, percent
-from fraud_detection_api.services.reviewing.quality import MOST_JUDGED, MOST_LISTED, CheckedWork, QualityService
+from fraud_detection_api.services.reviewing.quality import (
+    MOST_JUDGED,
+    MOST_LABELLED,
+    MOST_LISTED,
+    CheckedWork,
+    QualityService,
+)
 from fraud_detection_api.services.reviewing.quality_store import GoldenDecision, Judged
 from fraud_detection_api.services.reviewing.review_store import VerdictKind
 from fraud_detection_api.statistics.agreement import cohen_kappa
@@ -133,7 +139,8 @@ def person_rows(work: CheckedWork) -> tuple[PersonRow, ...]:
 
 def _person(name: str, labels: int, golden: Sequence[Judged], pairs: Sequence[Judged]) -> PersonRow:
     decided = [each for each in golden if is_decided(each)]
-    return PersonRow(name, count(labels), agreed(decided), len(golden) - len(decided), agreed(pairs))
+    shown = count(labels) + ("+" if labels >= MOST_LABELLED else "")
+    return PersonRow(name, shown, agreed(decided), len(golden) - len(decided), agreed(pairs))
 
 
 def reason_rows(seconds: Sequence[Judged]) -> tuple[ReasonRow, ...]:

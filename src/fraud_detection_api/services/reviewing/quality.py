@@ -19,6 +19,9 @@ MOST_LISTED = 50
 MOST_JUDGED = 5_000
 """Checks that are read for a period; the newest count."""
 
+MOST_LABELLED = 5_000
+"""Counting a person's labels stops there, so that the page stays quick."""
+
 MOST_OPENED = 500_000
 """Counting decisions stops there."""
 
@@ -93,7 +96,7 @@ class QualityService:
     def work(self, since: int) -> CheckedWork:
         """What reviewers did since then."""
         store = self._stores.quality
-        return CheckedWork(store.judged(since, limit=MOST_JUDGED), store.labelled(since))
+        return CheckedWork(store.judged(since, limit=MOST_JUDGED), store.labelled(since, most=MOST_LABELLED))
 
     def flow(self, since: int) -> Flow:
         """How many cases came and went since then."""

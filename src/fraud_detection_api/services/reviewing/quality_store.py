@@ -67,11 +67,11 @@ class QualityStore(Protocol):
     def judged_golden(self, decision_ids: Sequence[str]) -> list[Judged]:
         """What reviewers said of these golden decisions, whenever that was, in order; notes are left out."""
 
-    def labelled(self, since: int) -> Mapping[str, int]:
-        """How many labels each person gave in the queue since then; people without any may be named."""
+    def labelled(self, since: int, *, most: int) -> Mapping[str, int]:
+        """How many labels each person gave in the queue since then, up to `most`; people without any may be named."""
 
     def flow(self, since: int, *, most: int) -> Flow:
-        """How many cases came and went since then. Decisions are counted up to `most`."""
+        """How many cases came and went since then. Decisions are counted up to `most`, and so are each person's labels."""
 
     def close(self) -> None:
         """Release connections."""

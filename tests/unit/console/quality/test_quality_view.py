@@ -69,11 +69,12 @@ def test_a_second_review_counts_for_both_and_a_golden_decision_for_one():
             second("fraud", "fraud"),
             second("fraud", "legitimate", who="nora", reason=""),
         ],
-        {"mira": 1_200, "gone": 0},
+        {"mira": 1_200, "gone": 0, "busy": 5_000},
     )
     half = Share("1", "2", "50.0 %", "9.5 % to 90.5 %")
     one, none = Share("1", "1", "100 %", "20.7 % to 100 %"), Share("0", "1", "0 %", "0 % to 79.3 %")
     assert found.people == (
+        PersonRow("busy", "5,000+", NOTHING, 0, NOTHING),
         PersonRow("mira", "1,200", half, 1, half),
         PersonRow("nora", "0", NOTHING, 0, none),
         PersonRow("omar", "0", NOTHING, 0, one),
