@@ -203,6 +203,8 @@ def test_a_decision_of_the_model_in_service_has_its_reasons_and_is_replayed(requ
     assert "equal to the last bit" in page.text
     assert "Where the card was used." in page.text
     assert {first, other} <= {*rows_of(page)}  # of the same card, and at the same terminal
+    by_key = re.search(r'href="(/console/decisions\?key=terminal&amp;value=[^"]+)"', page.text)
+    assert rows_of(client.get(by_key[1].replace("&amp;", "&"))) == [last, other, first]
     assert (
         "The model&#39;s files were read and verified for this."
         in client.get(f"/console/decisions/{last}?replay=1").text

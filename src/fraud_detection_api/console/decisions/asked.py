@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast, get_args
 from urllib.parse import urlencode
 
+from pydantic_core import to_json
+
 from fraud_detection_api.console.words import say
-from fraud_detection_api.contract.declaration import MAX_TEXT
+from fraud_detection_api.contract.declaration import MAX_TEXT, Contract, Identifier
 from fraud_detection_api.contract.times import parse_since
 from fraud_detection_api.decision.label import LabelState
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
@@ -16,8 +18,11 @@ from fraud_detection_api.services.storage.decision_store import Traits
 from fraud_detection_api.telemetry import utc_text
 
 LABEL_STATES: tuple[LabelState, ...] = get_args(LabelState)
-FIELDS = ("entity", "outcome", "label", "min_score", "max_score", "since", "until", "reason", "model")
+FIELDS = ("entity", "key", "value", "outcome", "label", "min_score", "max_score", "since", "until", "reason", "model")
 """The names of the form's fields, which are those of the address."""
+
+_PERSONAL = ("entity", "value")
+"""Fields that may name a person."""
 
 _SCORE = re.compile("[0-9]{1,4}")
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
@@ -40,17 +45,20 @@ class Asked(NamedTuple):
 
     @property
     def about(self) -> str:
-        """The same for the audit trail, which erasures do not reach: without the entity."""
-        texts = {name: text for name, text in self.texts.items() if text and name != "entity"}
-        return urlencode(texts | ({"entity": "given"} if self.texts["entity"] else {}))
+        """The same for the audit trail, which erasures do not reach: without the entity and the key's value."""
+        told = {name: text for name, text in self.texts.items() if text and name not in _PERSONAL}
+        return urlencode(told | {name: "given" for name in _PERSONAL if self.texts[name]})
 
 
 class _NotValid(ValueError):
     """A field's text cannot be used."""
 
 
-def asked_of(parameters: Mapping[str, str], now: datetime | None = None) -> Asked:
-    """What the parameters of an address ask. A field that cannot be used has a problem, and counts as empty."""
+def asked_of(parameters: Mapping[str, str], now: datetime | None = None, contract: Contract | None = None) -> Asked:
+    """What the parameters of an address ask. A field that cannot be used has a problem, and counts as empty.
+
+    The key is one of the contract's, whose dtype its value gets.
+    """
     texts = {name: parameters.get(name, "").strip() for name in FIELDS}
     problems: dict[str, str] = {}
 
@@ -63,10 +71,22 @@ def asked_of(parameters: Mapping[str, str], now: datetime | None = None) -> Aske
 
     moment = now or datetime.now(UTC)
     lowest, highest = read("min_score", _score), read("max_score", _score)
-    traits = Traits(read("label", _label), read("model", _text), lowest, highest, read("reason", _code))
+    if lowest is not None and highest is not None and lowest > highest:
+        problems["max_score"] = say("search.not_below", lowest=lowest)
+    key, value = read("key", lambda text: _one_of(text, tuple(contract.keys if contract else ()))), read("value", _text)
+    if not problems and (key is None) != (value is None):
+        problems["key" if key is None else "value"] = say("search.not_both")
+    members = () if contract is None or None in (key, value) else (_member(contract, key, value),)
+    traits = Traits(read("label", _label), read("model", _text), lowest, highest, read("reason", _code), None, members)
     since, until = (read(name, lambda text: _moment(text, moment)) for name in ("since", "until"))
     where = HistoryFilter(read("entity", _text), read("outcome", _outcome), since, until, traits)
     return Asked(texts, where, problems)
+
+
+def _member(contract: Contract, key: str, value: str) -> str:
+    """A member of a record's JSON, as records are stored."""
+    declared = Identifier(name=key, dtype=contract.entity_dtype(key)).as_declared(value)
+    return f"{to_json(key).decode()}:{to_json(declared).decode()}"
 
 
 def _text(text: str) -> str:

@@ -31,14 +31,18 @@ def get_decisions(request: Request, reader: Annotated[SearchReader, provided(Sea
     visitor, parameters = request.state.visitor, request.query_params
     if wanted := parameters.get("id", "").strip():
         return redirect(f"{visitor.prefix}{DECISIONS}/{quote(as_answered(wanted), safe='')}")
-    view = reader.view(asked_of(parameters), parameters.get("cursor", ""))
+    view = reader.view(asked_of(parameters, contract=reader.contract), parameters.get("cursor", ""))
     return render(DECISIONS_PAGE, visitor, view, status=400 if view.problems or view.problem else 200)
 
 
 @router.get(DECISIONS_CSV)
-def get_export(request: Request, exporter: Annotated[Exporter, provided(Exporter)]) -> Response:
+def get_export(
+    request: Request,
+    exporter: Annotated[Exporter, provided(Exporter)],
+    reader: Annotated[SearchReader, provided(SearchReader)],
+) -> Response:
     """What the search finds, as a file."""
-    asked = asked_of(request.query_params)
+    asked = asked_of(request.query_params, contract=reader.contract)
     if asked.problems:
         return redirect(f"{request.state.visitor.prefix}{DECISIONS}?{asked.address}")
     exported = exporter.export(asked, request.query_params.get("cursor", ""))

@@ -16,7 +16,10 @@ Role = Literal["id", "time", "key", "feature", "unknown"]
 
 
 class RecordRow(NamedTuple):
-    """A value of the record. `role` is what the contract makes of the column; `unknown` where it does not name it."""
+    """A value of the record. `role` is what the contract makes of the column; `unknown` where it does not name it.
+
+    `searched` is what a search for a key has to say; empty of other columns.
+    """
 
     name: str
     words: str
@@ -25,6 +28,7 @@ class RecordRow(NamedTuple):
     is_protected: bool
     role: Role
     distribution: Distribution | None
+    searched: str
 
 
 class HistoryRow(NamedTuple):
@@ -59,6 +63,7 @@ def _row(name: str, value: Any, contract: Contract | None, reference: Mapping[st
         is_protected=contract is not None and name in contract.protected,
         role=role,
         distribution=distribution(contract, reference, name, value) if drawn and contract is not None else None,
+        searched=str(value) if role == "key" and value is not None else "",
     )
 
 

@@ -11,6 +11,7 @@ from fraud_detection_api.console.decisions.life import Truth
 from fraud_detection_api.console.decisions.links import entity_text
 from fraud_detection_api.console.decisions.values import clock
 from fraud_detection_api.console.words import say
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.errors import InvalidCursor
 from fraud_detection_api.model.words import code_of
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
@@ -60,6 +61,7 @@ class SearchView:
     label_states: Sequence[str]
     codes: list[str]
     entity_name: str
+    keys: Sequence[str]
     most_exported: str = f"{MOST_EXPORTED:,}"
 
 
@@ -69,6 +71,11 @@ class SearchReader:
 
     history: History
     champion: AliasFollower[Deployment[RecordParser]]
+
+    @property
+    def contract(self) -> Contract | None:
+        """That of the model in service, whose keys can be searched for."""
+        return None if self.champion.current is None else self.champion.current.contract
 
     def view(self, asked: Asked, cursor: str) -> SearchView:
         """What is found; nothing while a field cannot be used. Raises StoreUnavailable, NoStore."""
@@ -94,6 +101,7 @@ class SearchReader:
             label_states=LABEL_STATES,
             codes=self._codes(),
             entity_name=self._entity_name(),
+            keys=[*self.contract.keys] if self.contract is not None else [],
         )
 
     def _codes(self) -> list[str]:

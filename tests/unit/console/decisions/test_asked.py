@@ -13,6 +13,7 @@ from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.history.lookup import History
 from fraud_detection_api.services.storage.decision_store import Traits
+from support.cards import cards_contract
 from support.fakes import InMemoryDecisionStore
 from support.kept import kept
 
@@ -66,6 +67,12 @@ def test_numbers_stay_numbers_and_other_texts_as_they_are():
     assert [safe_cell(value) for value in values] == values
 
 
+@pytest.fixture
+def keyed():
+    """A contract with the key `terminal`, a number."""
+    return cards_contract()
+
+
 class Labels:
     """Stands for a LabelStore: the first decision is fraud."""
 
@@ -99,3 +106,22 @@ def test_an_export_has_what_the_search_finds_and_no_more_than_its_limit(monkeypa
     rows = [kept(number, outcome="review" if number % 2 else "approve", entity=str(-number)) for number in range(40)]
     assert [cells[2] for cells in exported(rows, outcome="review")] == [str(-number) for number in range(39, 25, -2)]
     assert len(exported(rows[:4])) == 4
+
+
+def test_a_key_is_searched_for_in_the_dtype_of_the_contract(keyed):
+    asked = asked_of({"key": "terminal", "value": "7"}, NOW, keyed)
+    assert (asked.where.traits.members, asked.about) == (('"terminal":7',), "key=terminal&value=given")
+    assert asked.address == "key=terminal&value=7"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"),
+    [
+        ({"key": "terminal"}, "value"),
+        ({"value": "7"}, "key"),
+        ({"key": "nothing", "value": "7"}, "key"),
+        ({"min_score": "900", "max_score": "100"}, "max_score"),
+    ],
+)
+def test_fields_that_do_not_fit_each_other_are_named(parameters, field, keyed):
+    assert [*asked_of(parameters, NOW, keyed).problems] == [field]
