@@ -173,6 +173,15 @@ def test_auditors_see_who_saw_what_and_analysts_do_not(filled, signed_in):
     assert HOSTILE not in auditor.get("/console/audit", params={"about": HOSTILE, "what": HOSTILE}).text
 
 
+@pytest.mark.parametrize(("role", "leads"), [("analyst", (True, False)), ("auditor", (False, True))])
+def test_a_decision_leads_to_what_the_visitor_may_open(filled, role, leads):
+    filled.add("omar", role)
+    visitor = filled.browser()
+    sign_in(visitor, "omar")
+    page, id_ = visitor.get(f"/console/decisions/{decision_id(7)}").text, decision_id(7)
+    assert (f"/console/queue/{id_}" in page, f"/console/audit?about={id_}" in page) == leads
+
+
 def test_the_trail_goes_on_over_pages(served, browser):
     served.add("omar", "auditor")
     sign_in(browser, "omar")

@@ -1,15 +1,15 @@
 """The pages: a decision, the search, and the search's export."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
-from fraud_detection_api.console.access import DECISION, DECISIONS, DECISIONS_CSV
+from fraud_detection_api.console.access import ACCESS, AUDIT, CASE, DECISION, DECISIONS, DECISIONS_CSV
 from fraud_detection_api.console.decisions.asked import asked_of
 from fraud_detection_api.console.decisions.export import Exporter
 from fraud_detection_api.console.decisions.search import SearchReader
-from fraud_detection_api.console.decisions.view import DecisionReader
+from fraud_detection_api.console.decisions.view import DecisionReader, DecisionView
 from fraud_detection_api.console.frame import DECISIONS_PAGE, HEADERS, Page, render
 from fraud_detection_api.console.people import reviewer_of
 from fraud_detection_api.console.route import ConsoleRoute, redirect
@@ -23,6 +23,14 @@ from fraud_detection_api.services.reviewing.reviewing import ReviewService
 router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
 
 DECISION_PAGE = Page("decision.html", "decision", DECISIONS)
+
+
+class ShownDecision(NamedTuple):
+    """A decision, and what else its visitor may open."""
+
+    decision: DecisionView
+    may_review: bool
+    may_see_trail: bool
 
 
 @router.get(DECISIONS)
@@ -64,7 +72,9 @@ def get_decision(
     is_blind = reviewer is not None and reviews.has_check(decision_id, reviewer)
     view = reader.view(decision_id, replay="replay" in request.query_params, is_blind=is_blind)
     note(request, "viewed_decision", decision_id)
-    return render(DECISION_PAGE, request.state.visitor, view)
+    visitor: Visitor = request.state.visitor
+    shown = ShownDecision(view, visitor.may(ACCESS["POST", CASE]), visitor.may(ACCESS["GET", AUDIT]))
+    return render(DECISION_PAGE, visitor, shown)
 
 
 def note(request: Request, what: Deed, about: str) -> None:

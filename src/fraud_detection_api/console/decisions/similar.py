@@ -24,13 +24,15 @@ class SimilarRow(NamedTuple):
 class Similar(NamedTuple):
     """Similar decisions, the nearest risk score first, and how many of those with a label were fraud.
 
-    `code` is the reason's code that they share; empty where the decision has none.
+    `code` is the reason's code that they share; empty where the decision has none. `unlabelled`
+    counts those without a label.
     """
 
     code: str
     rows: list[SimilarRow]
     frauds: int
     labelled: int
+    unlabelled: int
     score: int = SCORES_AROUND
     most_looked_at: str = f"{MOST_ALIKE:,}"
 
@@ -53,7 +55,7 @@ def similar_of(found: Sequence[Labelled], code: str | None, most: int) -> Simila
         )
         for each in chosen
     ]
-    return Similar(code or "", rows, frauds, len(labelled))
+    return Similar(code or "", rows, frauds, len(labelled), len(found) - len(labelled))
 
 
 def truth_of(labelled: Labelled) -> Truth:

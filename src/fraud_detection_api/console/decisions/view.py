@@ -193,7 +193,7 @@ def _decided(found: Found, wording: _Wording) -> dict[str, Any]:
         "is_erased": row.record is None,
         "is_intact": found.is_intact,
         "model_version": row.model_version,
-        "model_digest": row.model_digest.removeprefix("sha256:")[:12],
+        "model_digest": row.model_digest.removeprefix("sha256:"),
         "policy_version": row.policy_version,
         "contract": "" if contract is None else contract.name,
         "contract_is_own": wording.is_own,

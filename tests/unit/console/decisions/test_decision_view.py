@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from pydantic_core import to_json
 
-from fraud_detection_api.console.decisions.pages import DECISION_PAGE
+from fraud_detection_api.console.decisions.pages import DECISION_PAGE, ShownDecision
 from fraud_detection_api.console.decisions.view import DecisionReader
 from fraud_detection_api.console.frame import render
 from fraud_detection_api.console.visitors import Visitor
@@ -208,7 +208,7 @@ def test_an_unknown_decision_is_an_error():
 
 def page(view):
     visitor = Visitor("signed_in", "", "secret", Account("mira", "auditor", False, 0))
-    return render(DECISION_PAGE, visitor, view).body.decode()
+    return render(DECISION_PAGE, visitor, ShownDecision(view, may_review=True, may_see_trail=True)).body.decode()
 
 
 def hostile_contract(text):
