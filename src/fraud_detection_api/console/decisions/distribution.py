@@ -81,7 +81,7 @@ def number_words(standing: Standing, *, is_missing: bool) -> str:
     """Where a number stands, in words.
 
     >>> number_words(Standing(0.95, 0.05, 0.0, 0.0, is_exact=False), is_missing=False)
-    'higher than 95 % of the training records'
+    'in the top 5 % of the training records'
     """
     if is_missing:
         return _missing_words(standing)
@@ -90,6 +90,11 @@ def number_words(standing: Standing, *, is_missing: bool) -> str:
         return say("common.lowest" if standing.above else "common.highest")
     if standing.is_exact and same >= max(below, above):
         return say("common.as", percent=max(same, 1))
+    if not standing.is_exact and standing.same and 0.0 in (standing.above, standing.below) and standing.same < 0.5:
+        return say(
+            "common.bottom" if standing.above else "common.top",
+            percent=max(1, math.ceil(100 * standing.same - _ROUNDING)),
+        )
     if max(below, above) < 50:
         return say("common.between", below=below, above=above)
     return say("common.above", percent=below) if below >= above else say("common.below", percent=above)

@@ -64,7 +64,9 @@ def test_what_the_reference_does_not_have_is_not_drawn():
         ((1.0, 0.0, 0.0), "higher than all training records"),
         ((0.0, 0.0, 1.0), "lower than all training records"),
         ((0.05, 0.05, 0.90), "lower than 90 % of the training records"),
-        ((0.45, 0.10, 0.45), "between 45 % lower and 45 % higher training records"),
+        ((0.45, 0.10, 0.45), "45 % of the training records are lower, 45 % are higher"),
+        ((0.95, 0.046, 0.0), "in the top 5 % of the training records"),
+        ((0.0, 0.05, 0.95), "in the bottom 5 % of the training records"),
     ],
 )
 def test_a_place_among_the_training_data_in_words(shares, words):
