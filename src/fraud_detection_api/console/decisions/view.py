@@ -13,6 +13,7 @@ from fraud_detection_api.console.decisions.record import HistoryRow, RecordRow, 
 from fraud_detection_api.console.decisions.replayed import Replayed, replayed
 from fraud_detection_api.console.decisions.similar import Similar, similar_of
 from fraud_detection_api.console.decisions.values import clock, percent, value_text
+from fraud_detection_api.console.words import say
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.label import Label, LabelSource
 from fraud_detection_api.decision.stored import StoredDecision
@@ -197,7 +198,7 @@ def _decided(found: Found, wording: _Wording) -> dict[str, Any]:
         "policy_version": row.policy_version,
         "contract": "" if contract is None else contract.name,
         "contract_is_own": wording.is_own,
-        "request": f"{row.request_id}, {row.record_index}",
+        "request": say("decided.request_record", request=row.request_id, record=row.record_index + 1),
         "latency_ms": f"{row.latency_ms:.1f}",
         "history": history_state(row, contract),
         "warnings": [
