@@ -26,6 +26,9 @@ POLICY = Policy(amount_at_risk=50.0, review_cost=3.0, wrong_decline_cost=40.0, r
 """Money is in EUR."""
 
 _QUICK = XGBoostSettings(folds=3, learning_rate=0.1)
+_MADE_BEFORE_US = 3_600_000_000
+"""The challenger is an hour old when its challenge begins."""
+
 _WINDOW_DAYS = 30.0
 """The longest window of a history feature. Payments without so much before them would have another distribution."""
 
@@ -56,7 +59,7 @@ class DemoMaker:
         with self.listener.step("Training the challenger") as progress:
             # what is younger than the labels' delay is not known yet
             known = pl.concat([before, past]).filter(~_since(challenged - self._delay_us))
-            played.challenge(self._fit(known, challenged, progress))
+            played.challenge(self._fit(known, challenged - _MADE_BEFORE_US, progress), challenged / 1e6)
         with self.listener.step("Playing the last days") as progress:
             played.play(past.filter(_since(challenged)), progress)
         played.end(self.world.origin_us / 1e6)

@@ -80,8 +80,9 @@ class Past:
         """Load a file of payments from before, whose truth is known, so that cards and terminals have a history."""
         EventLoader(self._services.events, self._contract, "payment_id").load_file(file)
 
-    def challenge(self, version: str) -> None:
-        """From now on, let a version score in the champion's shadow."""
+    def challenge(self, version: str, at: float) -> None:
+        """From that time on (seconds since 1970), let a version score in the champion's shadow."""
+        self._pass_time(at)
         self._observe()
         self._services.rollout.challenge(version, self._order)
         self._services.challenger.refresh()
