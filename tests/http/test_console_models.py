@@ -1,6 +1,7 @@
 """Models, policy and monitoring in the console: who may read and change, forms, and what a promotion leaves behind."""
 
 import json
+import re
 
 import pytest
 
@@ -55,6 +56,11 @@ def sent(browser, path, **fields):
     return send(browser, path, token_of(page), **{"seen": "1", "version": "2", "reason": "it finds more", **fields})
 
 
+def confirmation(browser, answer):
+    page = browser.get(answer.headers["location"]).text
+    return re.search(r'role="status"><strong>(.*?)</strong>', page)[1]
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_every_role_reads_and_admins_alone_are_offered_changes(console, role):
     console.add("somebody", role)
@@ -85,7 +91,8 @@ def test_a_promotion_moves_the_alias_serves_the_model_and_is_in_both_records(con
     assert "Version 2 becomes champion" in page.text
     assert "Not passed" in page.text
     answer = sent(admin, PROMOTE, force="yes", reason="the old one leaks")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/console/models")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/models?done=promote")
+    assert confirmation(admin, answer) == "Version 2 is champion now."
     assert FileRegistry(tmp_path / "registry").assigned("champion") == "2"
     change = registry.audit()[-1]
     assert (change.before, change.after, change.cause.action) == ("1", "2", "promote")
@@ -100,6 +107,7 @@ def test_the_gate_refuses_what_was_not_compared_and_the_page_says_why(admin, reg
     assert answer.status_code == 409
     assert "did not pass the gate" in answer.text
     assert "0 decisions were compared; 1,000 are needed" in answer.text
+    assert 'href="/console/models/2"' in answer.text
     assert registry.assigned("champion") == "1"
 
 
@@ -109,22 +117,38 @@ def test_a_champion_that_moved_meanwhile_is_a_conflict(admin, registry):
     answer = send(admin, PROMOTE, token_of(page), seen="1", version="2", reason="because", force="yes")
     assert answer.status_code == 409
     assert "Changed meanwhile" in answer.text
+    assert 'href="/console/models#changes"' in answer.text
+    assert "fraud models" not in answer.text
     assert registry.assigned("champion") == "3"
 
 
 def test_back_and_forth_a_rollback_restores_the_version_before(admin, registry):
     sent(admin, PROMOTE, force="yes")
     path = "/console/models/1/change/rollback"
-    assert "The champion is now: 2." in admin.get(path).text
-    assert sent(admin, path, seen="2", version="1").status_code == 303
+    page = admin.get(path).text
+    assert "The champion is now: 2." in page
+    assert "Version 2 will not be a challenger again" in page
+    answer = sent(admin, path, seen="2", version="1", reason="it missed frauds")
+    assert confirmation(admin, answer) == "Version 1 is champion again; version 2 was rolled back."
     assert (registry.assigned("champion"), registry.audit()[-1].cause.action) == ("1", "rollback")
     assert admin.get(path).status_code == 404
+    again = admin.get(PROMOTE).text
+    assert "Version 2 was rolled back on" in again
+    assert "it missed frauds" in again
+
+
+def test_a_challenger_that_is_promoted_is_confirmed_and_a_link_confirms_nothing_else(admin):
+    sent(admin, CHALLENGE)
+    answer = sent(admin, PROMOTE, force="yes")
+    assert confirmation(admin, answer) == "Version 2 is champion now."
+    for other in ("rollback", "challenge", "<script>"):
+        assert 'role="status"' not in admin.get(f"/console/models?done={other}").text
 
 
 def test_a_challenge_begins_and_ends(admin, registry):
-    assert sent(admin, CHALLENGE).status_code == 303
+    assert confirmation(admin, sent(admin, CHALLENGE)) == "Version 2 is the challenger now."
     assert registry.assigned("challenger") == "2"
-    assert sent(admin, END).status_code == 303
+    assert confirmation(admin, sent(admin, END)) == "The challenge of version 2 is over."
     assert registry.assigned("challenger") is None
 
 
@@ -144,6 +168,8 @@ def test_a_form_that_is_not_complete_changes_nothing(admin, registry, fields, st
 def test_what_is_not_there_is_a_page(admin, path):
     answer = admin.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, HTML)
+    assert ("Back to Models" in answer.text) == ("/99" in path)
+    assert "fraud models" not in answer.text
 
 
 def test_a_reason_is_shown_as_text(admin):

@@ -2,13 +2,16 @@
 
 import logging
 from typing import NamedTuple
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 from fraud_detection_api import errors
+from fraud_detection_api.console.access import MODELS
 from fraud_detection_api.console.forms import StaleForm
 from fraud_detection_api.console.frame import Page, render
 from fraud_detection_api.console.visitors import Visitor
+from fraud_detection_api.console.words import say
 from fraud_detection_api.services.accounts.refusals import ProviderUnavailable
 from fraud_detection_api.services.admission.shares import RETRY_AFTER_SECONDS
 from fraud_detection_api.services.reviewing.quality import NotGolden
@@ -21,12 +24,14 @@ class UnknownPage(errors.FraudError):
 
 
 class Failure(NamedTuple):
-    """What the page of an error shows: the texts of its status, and a detail."""
+    """What the page of an error shows: the texts of its status, a detail, and a `way` out of it with its address."""
 
     status: int
     texts: str
     detail: str
     request_id: str
+    way: str = ""
+    address: str = ""
 
 
 _STATUSES: dict[type[errors.FraudError], int] = {
@@ -59,19 +64,41 @@ _STATUSES: dict[type[errors.FraudError], int] = {
     errors.ModelNotReady: 503,
 }
 
+_WAYS: dict[type[errors.FraudError], tuple[str, str]] = {
+    errors.AliasMoved: ("changes", f"{MODELS}#changes"),
+    errors.GateRefused: ("model", f"{MODELS}/{{version}}"),
+    errors.UnknownModel: ("models", MODELS),
+    errors.NoChampion: ("models", MODELS),
+    errors.NoChallenger: ("models", MODELS),
+    errors.CorruptBundle: ("models", MODELS),
+    errors.ContractMismatch: ("models", MODELS),
+    errors.InvalidChallenger: ("models", MODELS),
+}
+"""Where an error of models leads: the text of the link, and its address."""
+
+_OWN_WORDS = (errors.AliasMoved, errors.UnknownModel, errors.NoChallenger)
+"""Errors whose own words name commands, which people who see a page may not have."""
+
 _TEXTS = {403: "forbidden", 404: "not_found", 429: "busy", 503: "unavailable", 500: "unexpected"}
 
 
-def failure_page(error: errors.FraudError, visitor: Visitor, request_id: str) -> Response:
-    """The page of an expected error. Files and addresses, which it may name, are logged and not shown."""
+def failure_page(error: errors.FraudError, visitor: Visitor, request_id: str, *, version: str = "") -> Response:
+    """The page of an expected error. Files and addresses, which it may name, are logged and not shown.
+
+    `version` is the model that the request's address names, to lead back to it.
+    """
     status = next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), 500)
     detail = str(error)
     if error.neutral:
         log_event("unavailable", level=logging.WARNING, request_id=request_id, reason=detail)
         detail = error.neutral
+    if isinstance(error, _OWN_WORDS):
+        detail = say(f"failure.{type(error).__name__}")
+    way, address = _WAYS.get(type(error), ("", ""))
+    address = address.format(version=quote(version, safe=""))
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 429 else None
     texts = "conflict" if isinstance(error, errors.AliasMoved) else _TEXTS.get(status, "refused")
-    return _page(Failure(status, texts, detail, request_id), visitor, headers)
+    return _page(Failure(status, texts, detail, request_id, way, address), visitor, headers)
 
 
 def unexpected_page(visitor: Visitor, request_id: str) -> Response:

@@ -52,7 +52,8 @@ class ConsoleRoute(APIRoute):
                 async with _turn(request):
                     return await self._admitted(request, answer)
             except FraudError as error:
-                return failure_page(error, state.visitor, state.request_id)
+                version = request.path_params.get("version", "")
+                return failure_page(error, state.visitor, state.request_id, version=version)
             except Exception as error:  # noqa: BLE001 whatever it was, a person gets a page
                 note_error(error, state.request_id)
                 return unexpected_page(state.visitor, state.request_id)

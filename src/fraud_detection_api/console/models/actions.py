@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fraud_detection_api.console.access import MODELS
 from fraud_detection_api.console.failures import UnknownPage
 from fraud_detection_api.console.frame import Page, render
-from fraud_detection_api.console.models.changing import Change, Changes
+from fraud_detection_api.console.models.changing import ACTIONS, Change, Changes
 from fraud_detection_api.console.models.pages import CHANGE
 from fraud_detection_api.console.route import ConsoleRoute, redirect
 from fraud_detection_api.console.words import say
@@ -34,7 +34,7 @@ def post_change(request: Request, version: str, change: str, changes: _Changes, 
         return render(_page(known), visitor, again, status=422)
     changes.make(known, version, form, visitor)
     champion.refresh()
-    return redirect(f"{visitor.prefix}{MODELS}")
+    return redirect(f"{visitor.prefix}{MODELS}?done={ACTIONS[known]}")
 
 
 def _page(change: Change) -> Page:

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from fraud_detection_api.console.forms import Form
 from fraud_detection_api.console.models.compared_view import ComparisonReader
-from fraud_detection_api.console.models.registry_view import RegistryReader
+from fraud_detection_api.console.models.registry_view import ChangeRow, RegistryReader, change_row
 from fraud_detection_api.console.visitors import Visitor
 from fraud_detection_api.errors import AliasMoved
 from fraud_detection_api.services.accounts.account_store import Deed
@@ -16,6 +16,7 @@ from fraud_detection_api.services.models.aliases import (
     CHAMPION,
     LONGEST_TEXT,
     UNREADABLE,
+    Action,
     Alias,
     one_line,
 )
@@ -37,10 +38,15 @@ _DEEDS: dict[Change, Deed] = {
 }
 
 
+ACTIONS: dict[Change, Action] = {"promote": "promote", "challenge": "challenge", "end": "stop", "rollback": "rollback"}
+"""What the history calls the changes."""
+
+
 class ChangeView(NamedTuple):
     """The page before a change. `seen` is the champion that the change starts from, empty where there is none.
 
-    `judged` is the gate's verdict on a promotion, None while it is measured. `problem` says what the form lacked.
+    `judged` is the gate's verdict on a promotion, None while it is measured. `rolled_back` is when
+    the version was champion and last had to go. `problem` says what the form lacked.
     """
 
     change: Change
@@ -48,6 +54,7 @@ class ChangeView(NamedTuple):
     seen: str
     challenger: str
     judged: Judged | None = None
+    rolled_back: ChangeRow | None = None
     reason: str = ""
     problem: Problem = ""
 
@@ -85,7 +92,11 @@ class Changes:
         judged = None
         if change == "promote":
             judged = self.comparisons.judged(version, champion, patiently=patiently)
-        return ChangeView(change, version, champion, challenger, judged)
+        return ChangeView(change, version, champion, challenger, judged, self._rolled_back(version))
+
+    def _rolled_back(self, version: str) -> ChangeRow | None:
+        found = (each for each in self.rollout.history() if each.cause.action == "rollback" and each.before == version)
+        return next(map(change_row, found), None)
 
     def refused(self, change: Change, version: str, form: Form) -> ChangeView | None:
         """The page again, where the form has no reason or a reason that is too long; None for a form that is complete."""

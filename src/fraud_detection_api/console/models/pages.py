@@ -43,7 +43,9 @@ def may_change(visitor: Visitor) -> bool:
 def get_models(request: Request, reader: Annotated[RegistryReader, provided(RegistryReader)]) -> Response:
     """Aliases, versions and changes."""
     visitor = request.state.visitor
-    return render(MODELS_PAGE, visitor, reader.view(may_change=may_change(visitor)))
+    return render(
+        MODELS_PAGE, visitor, reader.view(may_change=may_change(visitor), done=request.query_params.get("done", ""))
+    )
 
 
 @router.get(VERSION)

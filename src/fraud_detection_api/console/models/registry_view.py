@@ -1,12 +1,13 @@
 """The view of the page Models: the aliases and what serves, the newest versions, and who changed what."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fraud_detection_api.console.models.cards import figure, made_at, records_text
 from fraud_detection_api.console.views.service import moment
+from fraud_detection_api.console.words import say
 from fraud_detection_api.errors import CorruptBundle, NoChampion, UnknownModel
 from fraud_detection_api.metrics import catalogue
 from fraud_detection_api.metrics.catalogue import Metric
@@ -75,7 +76,7 @@ class Shadow(NamedTuple):
 class RegistryView:
     """What the page shows. A version is None where its alias stands for none, and UNREADABLE where it is damaged.
 
-    `previous` is the version that a rollback would restore.
+    `previous` is the version that a rollback would restore. `done` is the change that led here, if it is the newest one.
     """
 
     champion: VersionRow | None
@@ -88,6 +89,7 @@ class RegistryView:
     changes: tuple[ChangeRow, ...]
     has_more_changes: bool
     may_change: bool
+    done: ChangeRow | None = None
 
     @property
     def follows(self) -> bool:
@@ -105,8 +107,8 @@ class RegistryReader:
     clock: Callable[[], float] = time.monotonic
     _cards: dict[str, tuple[float, ModelDescription]] = field(default_factory=dict)
 
-    def view(self, *, may_change: bool) -> RegistryView:
-        """Raises RegistryUnavailable."""
+    def view(self, *, may_change: bool, done: str = "") -> RegistryView:
+        """With a word on the action that was just `done`. Raises RegistryUnavailable."""
         versions, assigned = self.models.versions(), {alias: self.assigned(alias) for alias in ALIASES}
         rows = {version: self._row(version, assigned) for version in versions[:MOST_VERSIONS]}
         for version in assigned.values():
@@ -125,6 +127,7 @@ class RegistryReader:
             changes=tuple(map(change_row, changes[:MOST_CHANGES])),
             has_more_changes=len(changes) > MOST_CHANGES,
             may_change=may_change,
+            done=_done(changes, done),
         )
 
     def assigned(self, alias: Alias) -> str | None:
@@ -146,8 +149,8 @@ class RegistryReader:
         aliases = tuple(alias for alias in ALIASES if assigned[alias] == version)
         try:
             found = self.described(version)
-        except UnknownModel as error:  # an alias may outlive its version
-            return VersionRow(version, aliases, "", "", "", "", str(error))
+        except UnknownModel:  # an alias may outlive its version
+            return VersionRow(version, aliases, "", "", "", "", say("failure.UnknownModel"))
         roc_auc, average_precision = (figure(found.card, name) for name in ("roc_auc", "average_precision"))
         return VersionRow(
             version,
@@ -166,6 +169,16 @@ def previous_of(rollout: RolloutService) -> str | None:
         return rollout.previous()
     except (NoChampion, CorruptBundle):
         return None
+
+
+def _done(changes: Sequence[AliasChange], action: str) -> ChangeRow | None:
+    """The newest change by that action, if nothing but what it brings with it came after: the end of a challenge."""
+    for change in changes[:2]:
+        if change.cause.action == action and change.took_effect:
+            return change_row(change)
+        if change.cause.action != "stop":
+            return None
+    return None
 
 
 def change_row(change: AliasChange) -> ChangeRow:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from fraud_detection_api.console.figures.measuring import PATIENTLY, QUICKLY, Measurements
 from fraud_detection_api.console.figures.plots import LinePlot
@@ -17,18 +17,32 @@ from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.reporting.drift import TrendPoint, WindowDrift
 from fraud_detection_api.services.reporting.monitoring import MaturedPerformance, MonitoringService
+from fraud_detection_api.statistics.estimates import Estimate
 
 FRESH_SECONDS = 30.0
 PERFORMANCE_SECONDS = 300.0
 
 
+Mark: TypeAlias = Literal["", "more", "fewer", "steep", "flat"]
+
+_MARKS: dict[str, tuple[Mark, Mark]] = {
+    "observed_to_expected": ("fewer", "more"),
+    "calibration_slope": ("flat", "steep"),
+}
+"""Of measures that should be 1: what it is called when they are below and above."""
+
+
 class MeasureRow(NamedTuple):
-    """A measure by its name, which its explanation has too, and in words; with its 95 % interval."""
+    """A measure by its name, which its explanation has too, and in words; with its 95 % interval.
+
+    `mark` names what the interval leaves no doubt of, empty where it does.
+    """
 
     measure: str
     name: str
     value: str
     interval: str
+    mark: Mark = ""
 
 
 class PerformanceView(NamedTuple):
@@ -100,11 +114,23 @@ class MonitoringReader:
         )
 
 
+def mark_of(measure: str, found: Estimate) -> Mark:
+    """What an interval that excludes 1 means, of measures that should be 1."""
+    below, above = _MARKS.get(measure, ("", ""))
+    return above if found.lower > 1 else below if found.upper < 1 else ""
+
+
 def performance_view(matured: MaturedPerformance, words: Words) -> PerformanceView:
     """The measures in the order in which they are read."""
     found, by_chance = matured.performance, matured.performance.calibration_error_by_chance
     rows = [
-        MeasureRow(name, measure_text(name, words), decimal(each.estimate), range_of(each.lower, each.upper))
+        MeasureRow(
+            name,
+            measure_text(name, words),
+            decimal(each.estimate),
+            range_of(each.lower, each.upper),
+            mark_of(name, each),
+        )
         for name in MONITORED
         if (each := found.measures.get(name)) is not None
     ]

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlencode
 
 from fraud_detection_api.console.figures.measuring import PATIENTLY, Measurements
+from fraud_detection_api.console.figures.money import money_unit
 from fraud_detection_api.console.figures.plots import LinePlot
 from fraud_detection_api.console.policy.knobs import NAMES, Knob, is_form, knobs, settled, terms_of
 from fraud_detection_api.console.policy.whatif import (
@@ -73,6 +74,7 @@ class PolicyView:
     events: str
     event: str
     amounts_known: bool
+    unit: str
     in_force: Policy
     knobs: tuple[Knob, ...]
     problem: str
@@ -119,6 +121,7 @@ class PolicyReader:
             events=words.events,
             event=words.event,
             amounts_known=contract.amount_at_risk is not None,
+            unit=money_unit(contract),
             in_force=policy,
             knobs=knobs(terms or policy, policy),
             problem=problem,

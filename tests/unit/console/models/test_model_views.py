@@ -9,11 +9,13 @@ from fraud_detection_api.console.figures.measuring import Measurements
 from fraud_detection_api.console.frame import MODELS_PAGE, render
 from fraud_detection_api.console.models.cards import metric_rows, records_text
 from fraud_detection_api.console.models.changing import NOBODY, Changes
-from fraud_detection_api.console.models.compared_view import ComparisonReader, compared_view
+from fraud_detection_api.console.models.compared_view import ComparisonReader, compared_view, learned_from
 from fraud_detection_api.console.models.model_view import ModelReader
 from fraud_detection_api.console.models.pages import COMPARISON, MODEL
 from fraud_detection_api.console.models.registry_view import FRESH_SECONDS, MOST_VERSIONS, RegistryReader
+from fraud_detection_api.console.views.service import moment
 from fraud_detection_api.console.visitors import Visitor
+from fraud_detection_api.contract.times import epoch_milliseconds, parse_time
 from fraud_detection_api.errors import AliasMoved, GateRefused, StoreUnavailable, UnknownModel
 from fraud_detection_api.metrics.catalogue import MODEL_INFO, SHADOW_RECORDS
 from fraud_detection_api.metrics.sharing import SharedMetrics
@@ -148,7 +150,39 @@ def test_a_comparison_has_every_requirement_with_what_was_found():
     assert all(each.found for each in view.requirements)
     assert view.measures[0].name == "ROC AUC"
     assert view.measures[0].difference_interval
+    plain = [row for row in view.measures if row.difference and not row.difference_interval]
+    assert plain
+    assert all(float(row.difference) == pytest.approx(float(row.challenger) - float(row.champion)) for row in plain)
     assert [was for was, _ in view.swaps] == ["approve", "review", "decline"]
+
+
+@pytest.mark.parametrize(("later_ms", "learned"), [(1, "none"), (0, "some")])
+def test_a_comparison_says_whether_the_challenger_knew_the_decisions(later_ms, learned):
+    card = {"data": {"period": ["2026-01-01T00:00:00+00:00", "2026-03-01T12:00:00+00:00"]}}
+    newest = epoch_milliseconds(parse_time("2026-03-01T12:00:00Z"))
+    assert learned_from(card, newest + later_ms) == (learned, "2026-03-01")
+    assert learned_from({"data": {"period": None}}, newest) == learned_from(card, None) == ("unknown", "")
+
+
+def test_a_comparison_is_of_decisions_since_the_first_challenge(pages, registry):
+    registry.assign("challenger", "2")
+    begun = registry.audit()[-1].at
+    pages.rollout.end_challenge()
+    registry.assign("challenger", "2")
+    page = pages.comparisons.page("2", patiently=True)
+    assert page.compared.begun == moment(begun)
+
+
+def test_each_measure_of_a_comparison_opens_to_what_it_means():
+    view = compared_view(matured().comparisons().compare(champion(), challenger()))
+    body = render(COMPARISON, VISITOR, SimpleNamespace(version="2", compared=view)).body.decode()
+    assert body.count("<summary>") == len(view.measures) > 5
+    assert "http-equiv" not in body
+
+
+def test_a_page_that_waits_for_a_comparison_asks_again_by_itself():
+    body = render(COMPARISON, VISITOR, SimpleNamespace(version="2", compared=None)).body.decode()
+    assert body.count('<meta http-equiv="refresh" content="2">') == 1
 
 
 def test_an_unknown_version_is_an_error(pages):

@@ -9,7 +9,7 @@ from fraud_detection_api.console.figures.measuring import Measurements
 from fraud_detection_api.console.frame import MONITORING_PAGE, render
 from fraud_detection_api.console.monitoring.drift import MOST_PLOTS, MOST_SHOWN, drift_view
 from fraud_detection_api.console.monitoring.queue import QueueHealth, QueueHealthReader
-from fraud_detection_api.console.monitoring.view import MonitoringReader
+from fraud_detection_api.console.monitoring.view import MeasureRow, MonitoringReader, PerformanceView, mark_of
 from fraud_detection_api.console.quality.view import Share
 from fraud_detection_api.console.visitors import Visitor
 from fraud_detection_api.errors import StoreUnavailable
@@ -20,6 +20,7 @@ from fraud_detection_api.services.reviewing.quality import CheckedWork
 from fraud_detection_api.services.reviewing.quality_store import Flow
 from fraud_detection_api.services.reviewing.review_store import Length
 from fraud_detection_api.services.reviewing.reviewing import Progress
+from fraud_detection_api.statistics.estimates import Estimate
 from support.monitored import DAY_MS, NOW_MS, Traffic, champion, simulated, times
 from unit.services.reporting.test_monitoring import Kept
 
@@ -81,6 +82,28 @@ def test_while_it_is_measured_the_page_says_so():
     view = SimpleNamespace(version="1", events="frauds", performance=None, drift=None, trends=(), queue=None)
     page = render(MONITORING_PAGE, VISITOR, view).body.decode()
     assert page.count('href="?wait=yes"') == 2
+    assert page.count('<meta http-equiv="refresh" content="2">') == 1
+
+
+@pytest.mark.parametrize(
+    ("measure", "low", "high", "mark"),
+    [
+        ("observed_to_expected", 1.01, 3, "more"),
+        ("observed_to_expected", 0.99, 3, ""),
+        ("observed_to_expected", 0.2, 0.99, "fewer"),
+        ("calibration_slope", 0.5, 0.99, "flat"),
+        ("calibration_slope", 1.1, 1.9, "steep"),
+        ("roc_auc", 0.5, 0.9, ""),
+    ],
+)
+def test_what_should_be_1_and_surely_is_not_is_marked_in_words(measure, low, high, mark):
+    assert mark_of(measure, Estimate((low + high) / 2, low, high)) == mark
+    row = MeasureRow(measure, measure, "", "", mark)
+    found = PerformanceView("", "", "1", "1", "1", True, (row,), "")
+    view = SimpleNamespace(version="1", events="frauds", performance=found, drift=drift_view([], ""), trends=(), queue=None)
+    page = render(MONITORING_PAGE, VISITOR, view).body.decode()
+    assert page.count('class="tag no"') == (mark != "")
+    assert "http-equiv" not in page
 
 
 def test_a_store_that_is_away_is_an_error_and_no_empty_page():

@@ -1,13 +1,16 @@
 """What the page of the policy shows, as values: the policy in force, another one, and both on stored decisions."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from fraud_detection_api.console.figures.measuring import Measurements
+from fraud_detection_api.console.figures.money import money_unit
 from fraud_detection_api.console.frame import POLICY_PAGE, render
 from fraud_detection_api.console.policy.view import PolicyReader
 from fraud_detection_api.console.visitors import Visitor
+from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.policy.consequences import consequences
 from fraud_detection_api.report.numbers import number
 from fraud_detection_api.services.models.registered import ModelService
@@ -71,6 +74,18 @@ def test_the_newest_decisions_are_tested_when_somebody_asks(reader):
     assert float(rows["outcome_review"].new.split()[0]) > float(rows["outcome_review"].kept.split()[0])
     low, high = rows["cost"].interval.split(" to ")
     assert float(low.replace(",", "")) < float(rows["cost"].difference.replace(",", "")) < float(high.replace(",", ""))
+
+
+def test_money_is_in_the_unit_of_the_amount_where_the_contract_has_one(reader):
+    assert money_unit(load_contract("demo_payments")) == "EUR"
+    assert money_unit(champion().bundle.contract) == "" == reader.view({}).unit
+
+
+def test_a_page_that_waits_for_the_test_asks_again_by_itself(reader):
+    view = reader.view({})
+    for state, times_asked in (("waiting", 1), ("offered", 0)):
+        page = render(POLICY_PAGE, VISITOR, replace(view, backtest_state=state)).body.decode()
+        assert page.count('<meta http-equiv="refresh" content="2">') == times_asked
 
 
 def test_hostile_numbers_are_text(reader):
