@@ -76,7 +76,7 @@ _WAYS: dict[type[errors.FraudError], tuple[str, str]] = {
 }
 """Where an error of models leads: the text of the link, and its address."""
 
-_OWN_WORDS = (errors.AliasMoved, errors.UnknownModel, errors.NoChallenger)
+_OWN_WORDS = (errors.AliasMoved, errors.UnknownModel, errors.NoChampion, errors.NoChallenger)
 """Errors whose own words name commands, which people who see a page may not have."""
 
 _TEXTS = {403: "forbidden", 404: "not_found", 429: "busy", 503: "unavailable", 500: "unexpected"}

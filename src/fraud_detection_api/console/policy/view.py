@@ -64,7 +64,9 @@ class BacktestView(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PolicyView:
-    """What the page shows. `terms` are the policy's keys in force; `problem` says what of the form is no policy.
+    """What the page shows. `unit` is that of money, empty where the contract names none.
+
+    `problem` says what of the form is no policy.
 
     `new` is what the form's policy does, None where it is the one in force; then `current` is that at the form's costs.
     """
