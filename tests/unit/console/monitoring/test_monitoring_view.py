@@ -100,7 +100,9 @@ def test_what_should_be_1_and_surely_is_not_is_marked_in_words(measure, low, hig
     assert mark_of(measure, Estimate((low + high) / 2, low, high)) == mark
     row = MeasureRow(measure, measure, "", "", mark)
     found = PerformanceView("", "", "1", "1", "1", True, (row,), "")
-    view = SimpleNamespace(version="1", events="frauds", performance=found, drift=drift_view([], ""), trends=(), queue=None)
+    view = SimpleNamespace(
+        version="1", events="frauds", performance=found, drift=drift_view([], ""), trends=(), queue=None
+    )
     page = render(MONITORING_PAGE, VISITOR, view).body.decode()
     assert page.count('class="tag no"') == (mark != "")
     assert "http-equiv" not in page
