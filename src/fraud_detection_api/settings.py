@@ -2,13 +2,14 @@
 
 import difflib
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from fraud_detection_api.addresses import is_loopback
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.field_texts import field_text
 
@@ -315,7 +316,7 @@ class Settings(BaseModel):
     @property
     def is_on_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
-        return _is_loopback(self.host)
+        return is_loopback(self.host)
 
     def require_safe_address(self, *, has_keys: bool) -> None:
         """Raise InvalidSetting where others could reach the server although no keys protect it."""
@@ -329,10 +330,3 @@ def _unknown_text(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name[len(PREFIX) :].lower(), known, n=1)
     hint = f"did you mean {PREFIX}{close[0].upper()}?" if close else "docs/reference/settings.md lists what there is"
     return f"no such setting; {hint}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

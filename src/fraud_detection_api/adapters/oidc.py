@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 from threading import Lock
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from fraud_detection_api.addresses import is_loopback
 from fraud_detection_api.errors import MissingExtra
 from fraud_detection_api.services.accounts.provider import Attempt
 from fraud_detection_api.services.accounts.refusals import ProviderRefused, ProviderUnavailable
@@ -187,14 +187,7 @@ def is_safe(url: str) -> bool:
         host = parts.hostname or ""
     except ValueError:
         return False
-    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and _is_here(host)))
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
 
 
 def _safe(url: str) -> str:

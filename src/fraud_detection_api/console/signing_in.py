@@ -2,11 +2,11 @@
 
 import logging
 import re
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
+from fraud_detection_api.addresses import is_loopback
 from fraud_detection_api.console.access import FROM_PROVIDER, PATH, SIGN_IN, SIGN_OUT, TO_PROVIDER
 from fraud_detection_api.console.failures import UnknownPage
 from fraud_detection_api.console.frame import Page, render
@@ -156,11 +156,4 @@ def own_page(address: str) -> str:
 def _address(request: Request) -> str:
     """Where the browser is; empty for a proxy's address and this machine's, which say nothing of it."""
     host = "" if request.client is None else request.client.host
-    return "" if service_of(request, Console).prefix.is_from_proxy(request.scope) or _is_here(host) else host
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return "" if service_of(request, Console).prefix.is_from_proxy(request.scope) or is_loopback(host) else host

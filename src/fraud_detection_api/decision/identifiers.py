@@ -24,13 +24,18 @@ def uuids7(milliseconds: int, random: bytes) -> list[str]:
     ]
 
 
+def is_written(identifier: str) -> bool:
+    """Whether the text is a UUID as `uuids7` writes it."""
+    return _WRITTEN.fullmatch(identifier) is not None
+
+
 def uuid_bytes(identifier: str) -> bytes:
     """The 16 bytes of a UUID as `uuids7` writes it; they sort as the text does. Raises ValueError for other text.
 
     >>> uuid_bytes("017f22e2-79b0-7cc3-98c4-dc0c0c07398f").hex()
     '017f22e279b07cc398c4dc0c0c07398f'
     """
-    if not _WRITTEN.fullmatch(identifier):
+    if not is_written(identifier):
         raise ValueError("not a UUID in lower-case digits")
     return bytes.fromhex(identifier.replace("-", ""))
 

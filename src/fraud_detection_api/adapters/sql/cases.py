@@ -63,7 +63,7 @@ def close_cases(session: Session, decision_ids: Sequence[bytes]) -> None:
 
 
 def remove_golden(session: Session, decision_ids: Sequence[bytes]) -> None:
-    """Check nobody by these decisions any more; what reviewers said of them stays."""
+    """Stop checking reviewers by these decisions; their past verdicts stay."""
     for marks, some in parts(decision_ids):
         for table in ("golden_leases", "golden_decisions"):
             session.change(f"DELETE FROM {table} WHERE decision_id IN ({marks})", some)  # noqa: S608

@@ -1,4 +1,4 @@
-"""Checks of reviewers, in the transactions of the queue: golden decisions, and what is said of a case and of a check."""
+"""Checks of reviewers, in the transactions of the queue: golden decisions, and verdicts on cases and checks."""
 
 from typing import NamedTuple
 
@@ -92,9 +92,9 @@ def second_review(session: Session, case: Case) -> Check:
 
 
 def say(session: Session, act: Act, check: Check | None = None) -> None:
-    """What was said, and its line in the trail, which names no label where there is none.
+    """Store a verdict and its line in the audit trail, which names no label for a check.
 
-    To give a case back says nothing.
+    Releasing a case is no verdict.
     """
     if act.verdict != "release":
         about = ("case", "", "", "") if check is None else check

@@ -1,6 +1,5 @@
 """The view of the audit trail."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, get_args
@@ -8,13 +7,13 @@ from urllib.parse import urlencode
 
 from fraud_detection_api.console.decisions.values import clock
 from fraud_detection_api.container.accounts import People
+from fraud_detection_api.decision.identifiers import is_written
 from fraud_detection_api.services.accounts.account_store import AuditLine, Deed, TrailFilter
 from fraud_detection_api.services.accounts.trail import MOST_LOOKED_AT
 
 ROWS = 100
 DEEDS: tuple[Deed, ...] = get_args(Deed)
 _LONGEST = 256
-_IS_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class TrailRow(NamedTuple):
@@ -69,5 +68,5 @@ class TrailReader:
 
 def trail_row(line: AuditLine) -> TrailRow:
     """A line as it is listed."""
-    decision_id = line.about if _IS_ID.fullmatch(line.about) else ""
+    decision_id = line.about if is_written(line.about) else ""
     return TrailRow(clock(line.at), line.who, line.what, line.about, decision_id)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fraud_detection_api.console.decisions.asked import Asked
-from fraud_detection_api.console.decisions.search import MOST_EXPORTED, descriptions, truth_text
+from fraud_detection_api.console.decisions.reasons import stored_reasons
+from fraud_detection_api.console.decisions.search import MOST_EXPORTED, truth_text
 from fraud_detection_api.services.history.lookup import Found, History, entity_id_of
 from fraud_detection_api.telemetry import utc_text
 
@@ -69,7 +70,7 @@ class Exporter:
 
 def cells_of(found: Found) -> list[Any]:
     """The values of COLUMNS."""
-    row, label, reasons = found.row, found.label, descriptions(found.row.reasons)
+    row, label, reasons = found.row, found.label, stored_reasons(found.row.reasons)
     return [
         utc_text(row.decided_at),
         row.decision_id,
@@ -80,7 +81,7 @@ def cells_of(found: Found) -> list[Any]:
         row.source,
         row.model_version if row.source == "model" else None,
         " ".join(code for code, _ in reasons),
-        reasons[0][1] if reasons else None,
+        reasons[0].text if reasons else None,
         None if label is None else truth_text(found),
         None if label is None else label.source,
         None if label is None else utc_text(label.effective_at),

@@ -11,13 +11,12 @@ from fraud_detection_api.console.decisions.export import Exporter
 from fraud_detection_api.console.decisions.search import SearchReader
 from fraud_detection_api.console.decisions.view import DecisionReader, DecisionView
 from fraud_detection_api.console.frame import DECISIONS_PAGE, HEADERS, Page, render
-from fraud_detection_api.console.people import reviewer_of
+from fraud_detection_api.console.people import name_of, reviewer_of
 from fraud_detection_api.console.route import ConsoleRoute, redirect
 from fraud_detection_api.console.visitors import Console, Visitor
 from fraud_detection_api.decision.identifiers import as_answered
 from fraud_detection_api.routes.protocol.dependencies import provided, service_of
 from fraud_detection_api.services.accounts.account_store import Deed
-from fraud_detection_api.services.accounts.trail import NOBODY
 from fraud_detection_api.services.reviewing.reviewing import ReviewService
 
 router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
@@ -82,4 +81,4 @@ def note(request: Request, what: Deed, about: str) -> None:
     visitor: Visitor = request.state.visitor
     people = service_of(request, Console).people
     assert people is not None, "without a store there is another page"
-    people.trail.note(NOBODY if visitor.account is None else visitor.account.name, what, about)
+    people.trail.note(name_of(visitor), what, about)

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
+
 from fraud_detection_api.console.decisions.distribution import Distribution, distribution
 from fraud_detection_api.console.decisions.values import words_for
 from fraud_detection_api.console.words import say
@@ -12,6 +14,26 @@ from fraud_detection_api.schemas.decisions import ReasonBody
 
 HALF = 100.0
 """The length of the strongest reason's bar: half of the drawing, whose middle means no influence."""
+
+
+class StoredReason(NamedTuple):
+    """A stored reason's code, and its text in plain words."""
+
+    code: str
+    text: str
+
+
+def stored_reasons(reasons: str | None) -> list[StoredReason]:
+    """The reasons of a stored decision, the strongest first; none of a row that another hand wrote.
+
+    >>> stored_reasons('[{"code": "B", "description": "The balance is high"}]'), stored_reasons('[{"code": 1}]')
+    ([StoredReason(code='B', text='The balance is high')], [])
+    """
+    try:
+        found = [StoredReason(each["code"], each["description"]) for each in from_json(reasons or "[]")]
+    except (ValueError, LookupError, TypeError):
+        return []
+    return found if all(isinstance(text, str) for each in found for text in each) else []
 
 
 class ReasonRow(NamedTuple):

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pydantic_core import from_json
-
 from fraud_detection_api.console.decisions.asked import LABEL_STATES, Asked
 from fraud_detection_api.console.decisions.life import Truth
 from fraud_detection_api.console.decisions.links import entity_text
+from fraud_detection_api.console.decisions.reasons import stored_reasons
 from fraud_detection_api.console.decisions.values import clock
 from fraud_detection_api.console.words import say
 from fraud_detection_api.contract.declaration import Contract
@@ -119,26 +118,18 @@ class SearchReader:
 
 def found_row(found: Found) -> FoundRow:
     """A row of the table."""
-    row, reasons = found.row, descriptions(found.row.reasons)
+    row, reasons = found.row, stored_reasons(found.row.reasons)
     return FoundRow(
         decision_id=row.decision_id,
         time=clock(row.decided_at),
         entity=entity_text(row.entity),
         outcome=row.outcome,
         risk_score="" if row.risk_score is None else str(row.risk_score),
-        reason=reasons[0][1] if reasons else "",
+        reason=reasons[0].text if reasons else "",
         more_reasons=max(0, len(reasons) - 1),
         truth=truth_text(found),
         is_fallback=row.source == "fallback",
     )
-
-
-def descriptions(reasons: str | None) -> list[tuple[str, str]]:
-    """The code and the text of each stored reason; none of a row that was changed."""
-    try:
-        return [(str(each["code"]), str(each["description"])) for each in from_json(reasons or "[]")]
-    except (ValueError, LookupError, TypeError):
-        return []
 
 
 def truth_text(found: Found) -> Truth:

@@ -17,6 +17,11 @@ QUICKLY, PATIENTLY = 1.0, 3.0
 """Seconds that a page waits for what was never measured, and that it waits after somebody asked to."""
 
 
+def wait_of(*, patiently: bool) -> float:
+    """How long a page waits, in seconds; `patiently` after somebody asked to."""
+    return PATIENTLY if patiently else QUICKLY
+
+
 class Measured(NamedTuple, Generic[T]):
     """`value` is None while nothing was measured yet; `age_seconds` says how old it is."""
 

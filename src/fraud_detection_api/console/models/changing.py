@@ -6,10 +6,11 @@ from typing import Literal, NamedTuple, TypeAlias
 from fraud_detection_api.console.forms import Form
 from fraud_detection_api.console.models.compared_view import ComparisonReader
 from fraud_detection_api.console.models.registry_view import ChangeRow, RegistryReader, change_row
+from fraud_detection_api.console.people import name_of
 from fraud_detection_api.console.visitors import Visitor
 from fraud_detection_api.errors import AliasMoved
 from fraud_detection_api.services.accounts.account_store import Deed
-from fraud_detection_api.services.accounts.trail import NOBODY, Trail
+from fraud_detection_api.services.accounts.trail import Trail
 from fraud_detection_api.services.models.aliases import (
     ANYWHERE,
     CHALLENGER,
@@ -112,7 +113,7 @@ class Changes:
         The trail has it first: a change that the registry then refuses was asked for all the same. Raises AliasMoved where
         the champion is not the one that the page showed, and as the methods of `RolloutService`.
         """
-        who = NOBODY if visitor.account is None else visitor.account.name
+        who = name_of(visitor)
         seen, shown = form.get("seen", ""), form.get("version", "")
         order = Order(who, one_line(form.get("reason", "")), form.get("force") == "yes", PAGE)
         version = shown if change == "rollback" else self.registry.models.describe(version).version

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from fraud_detection_api.console.figures.measuring import PATIENTLY, QUICKLY, Measurements
+from fraud_detection_api.console.figures.measuring import Measurements, wait_of
 from fraud_detection_api.console.figures.money import money_unit
 from fraud_detection_api.console.models.cards import part
 from fraud_detection_api.console.views.service import moment
@@ -118,7 +118,9 @@ class ComparisonReader:
             return self.comparisons.compare(served, self.models.load(version))
 
         key = ("compared", served.bundle.digest, version)
-        found = self.measurements.get(key, measure, fresh_seconds=FRESH_SECONDS, wait_seconds=_wait(patiently))
+        found = self.measurements.get(
+            key, measure, fresh_seconds=FRESH_SECONDS, wait_seconds=wait_of(patiently=patiently)
+        )
         if found.value is None:
             return ComparisonPage(version, None)
         begun = self._begun(version)
@@ -136,12 +138,8 @@ class ComparisonReader:
             key,
             lambda: self.rollout.judged(version),
             fresh_seconds=FRESH_SECONDS,
-            wait_seconds=_wait(patiently),
+            wait_seconds=wait_of(patiently=patiently),
         ).value
-
-
-def _wait(patiently: bool) -> float:  # noqa: FBT001 of two
-    return PATIENTLY if patiently else QUICKLY
 
 
 def compared_view(compared: Compared, *, begun: int | None = None, age_seconds: int = 0) -> ComparedView:

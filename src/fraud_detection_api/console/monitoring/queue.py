@@ -7,9 +7,7 @@ from fraud_detection_api.console.reviews.queue_view import age
 from fraud_detection_api.console.reviews.queue_view import count as length_text
 from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.report.numbers import count, number
-from fraud_detection_api.services.accounts.trail import NOBODY
 from fraud_detection_api.services.reviewing.quality import MOST_OPENED, QualityService
-from fraud_detection_api.services.reviewing.review_store import Reviewer
 from fraud_detection_api.services.reviewing.reviewing import ReviewService
 
 DAYS = 7
@@ -44,13 +42,13 @@ class QueueHealthReader:
     def read(self, capacity: float | None) -> QueueHealth:
         """The section; `capacity` is the policy's reviews a day. Raises NoStore, StoreUnavailable."""
         now = self.quality.now()
-        progress = self.reviews.progress(Reviewer(NOBODY, is_lead=False), since=now)
+        waiting, escalated = lengths = self.reviews.lengths()
         flow = self.quality.flow(now - DAYS * DAY_MS)
         opened = flow.opened / DAYS
-        oldest = min((each.oldest for each in progress[1:] if each.oldest is not None), default=None)
+        oldest = min((each.oldest for each in lengths if each.oldest is not None), default=None)
         return QueueHealth(
-            waiting=length_text(progress.waiting),
-            escalated=length_text(progress.escalated),
+            waiting=length_text(waiting),
+            escalated=length_text(escalated),
             oldest="" if oldest is None else age(now - oldest),
             opened_a_day=_a_day(opened) + ("+" if flow.opened >= MOST_OPENED else ""),
             labelled_a_day=_a_day(flow.labelled / DAYS),

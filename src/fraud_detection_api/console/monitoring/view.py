@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from fraud_detection_api.console.figures.measuring import PATIENTLY, QUICKLY, Measurements
+from fraud_detection_api.console.figures.measuring import Measurements, wait_of
 from fraud_detection_api.console.figures.plots import LinePlot
 from fraud_detection_api.console.monitoring.drift import DriftView, drift_view
 from fraud_detection_api.console.monitoring.queue import QueueHealth, QueueHealthReader
@@ -84,7 +84,7 @@ class MonitoringReader:
 
         Raises ModelNotReady, NoStore, StoreUnavailable, Overloaded.
         """
-        model, wait = self.champion.require().champion, PATIENTLY if patiently else QUICKLY
+        model, wait = self.champion.require().champion, wait_of(patiently=patiently)
         digest, words = model.bundle.digest, words_for(model.bundle.contract.purpose)
 
         def counted() -> tuple[Sequence[WindowDrift], Sequence[TrendPoint]]:

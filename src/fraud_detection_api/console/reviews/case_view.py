@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from fraud_detection_api.console.decisions.view import DecisionReader, DecisionView
-from fraud_detection_api.console.reviews.queue_view import Lease, QueueReader, count, lease_of, money
+from fraud_detection_api.console.reviews.queue_view import Lease, count, lease_of, midnight, money
 from fraud_detection_api.console.views.service import moment
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.services.reviewing.quality import QualityService
@@ -49,11 +49,18 @@ class CaseActions:
     query: str
 
 
+class Done(NamedTuple):
+    """What follows a verdict on the case before: labels that the person gave today, and how many cases wait."""
+
+    labelled: int
+    waiting: str
+
+
 @dataclass(frozen=True, slots=True)
 class CaseView:
     """What the page shows: the decision, what the person may do with it, and what people said who gave it no label.
 
-    `loss` is empty where what approving it would cost is not known. `labelled` is what the person labelled today. A page
+    `loss` is empty where what approving it would cost is not known. `done` follows a verdict. A page
     that checks the person is a usual one, without what others found out.
     """
 
@@ -61,9 +68,7 @@ class CaseView:
     decision: DecisionView
     loss: str
     said: tuple[Said, ...]
-    was_done: bool
-    labelled: int
-    waiting: str
+    done: Done | None
     golden: GoldenState
 
 
@@ -82,7 +87,6 @@ class CaseReader:
         """
         row = self.reviews.decision(decision_id)
         case = self.reviews.open(decision_id, who, reviewer)
-        progress = QueueReader(self.reviews).progress(who)
         check = None if case is None or reviewer is None or case.first_by == who else case.check
         decision = self.decisions.view(decision_id, is_blind=check is not None)
         return CaseView(
@@ -90,11 +94,13 @@ class CaseReader:
             decision=decision,
             loss="" if case is None else money(case.expected_loss),
             said=said_by(self.reviews.verdicts(decision_id), who, check),
-            was_done=was_done,
-            labelled=progress.labelled,
-            waiting=count(progress.waiting),
+            done=self._done(who) if was_done else None,
             golden=self._golden(decision, case, reviewer),
         )
+
+    def _done(self, who: str) -> Done:
+        progress = self.reviews.progress(who, since=midnight(self.reviews.now()))
+        return Done(progress.labelled, count(progress.waiting))
 
     def _golden(self, decision: DecisionView, case: Case | None, reviewer: Reviewer | None) -> GoldenState:
         if reviewer is None or not reviewer.is_lead or case is not None:
@@ -136,7 +142,7 @@ def _state(case: Case | None, who: str, reviewer: Reviewer | None, now: int) -> 
 def said_by(verdicts: Sequence[Verdict], who: str, check: CheckKind | None) -> tuple[Said, ...]:
     """Verdicts that are no labels, which are part of the decision, and those of second reviews.
 
-    Whoever is checked sees their own words alone. What was said of a golden decision is nobody's else business.
+    Whoever is checked sees their own verdicts alone. Verdicts on golden decisions are shown to nobody else.
     """
 
     def is_shown(verdict: Verdict) -> bool:

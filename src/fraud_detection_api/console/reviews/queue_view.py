@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from pydantic_core import from_json
-
+from fraud_detection_api.console.decisions.links import entity_text
+from fraud_detection_api.console.decisions.reasons import stored_reasons
 from fraud_detection_api.console.reviews.queries import query_text
 from fraud_detection_api.console.views.service import moment
 from fraud_detection_api.decision.stored import StoredDecision
-from fraud_detection_api.services.history.lookup import entity_id_of
 from fraud_detection_api.services.reviewing.review_store import Case, CaseKey, CaseKind, Length, Reviewer
-from fraud_detection_api.services.reviewing.reviewing import MOST_COUNTED, Progress, QueueQuery, ReviewService
+from fraud_detection_api.services.reviewing.reviewing import MOST_COUNTED, QueueQuery, ReviewService
 
 CASES_A_PAGE = 25
 _DAY_MS, _HOUR_MS, _MINUTE_MS = 86_400_000, 3_600_000, 60_000
@@ -82,7 +81,7 @@ class QueueReader:
     ) -> QueueView:
         """A page of the queue. Raises StoreUnavailable, NoStore."""
         page = self.reviews.page(query, limit=CASES_A_PAGE, after=after)
-        progress = self.reviews.progress(Reviewer(who, is_lead=False), since=midnight(page.now))
+        progress = self.reviews.progress(who, since=midnight(page.now))
         shown = progress.escalated if query.is_escalated else progress.waiting
         rows = (case_row(case, page.decisions[case.decision_id], who, page.now) for case in page.cases)
         return QueueView(
@@ -101,20 +100,16 @@ class QueueReader:
             was_done=was_done,
         )
 
-    def progress(self, who: str) -> Progress:
-        """How far a person and the queue are today. Raises StoreUnavailable, NoStore."""
-        return self.reviews.progress(Reviewer(who, is_lead=False), since=midnight(self.reviews.now()))
-
 
 def case_row(case: Case, row: StoredDecision, who: str, now: int) -> CaseRow:
     """A case as a line of the list."""
-    reasons = reasons_of(row.reasons)
+    reasons = stored_reasons(row.reasons)
     return CaseRow(
         case.decision_id,
         moment(case.opened_at),
         age(now - case.opened_at),
         case.kind,
-        entity_text(row.entity),
+        "" if row.entity is None else entity_text(row.entity),
         "" if case.risk_score is None else str(case.risk_score),
         money(case.expected_loss),
         reasons[0].text if reasons else case.reason,
@@ -124,36 +119,12 @@ def case_row(case: Case, row: StoredDecision, who: str, now: int) -> CaseRow:
     )
 
 
-class ShownReason(NamedTuple):
-    """A reason in plain words, and how many log-odds it added."""
-
-    code: str
-    text: str
-    contribution: float
-
-
-def reasons_of(text: str | None) -> list[ShownReason]:
-    """The reasons of a stored decision, the strongest first. What another hand wrote in their place is none."""
-    try:
-        return [
-            ShownReason(str(each["code"]), str(each["description"]), float(each["contribution_log_odds"]))
-            for each in from_json(text or "[]")
-        ]
-    except (ValueError, LookupError, TypeError):
-        return []
-
-
 def lease_of(case: Case, who: str, now: int) -> Lease:
     """Who has the case, as that person sees it."""
     holder = case.holder(now)
     if holder is None:
         return Lease("free", "", "")
     return Lease("yours" if holder == who else "taken", holder, f"{moment(case.leased_until)[11:16]} UTC")
-
-
-def entity_text(entity: str | None) -> str:
-    """An entity's id as it was sent; its pseudonym where the store has one."""
-    return "" if entity is None else str(entity_id_of(entity))
 
 
 def money(amount: float | None) -> str:

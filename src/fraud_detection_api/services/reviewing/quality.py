@@ -78,7 +78,7 @@ class QualityService:
             raise NotGolden
 
     def remove_golden(self, decision_id: str, by: str) -> None:
-        """Check nobody by the decision any more. Raises UnknownDecision."""
+        """Stop checking reviewers by the decision. Raises UnknownDecision."""
         self._stores.quality.remove_golden(decision_id, AuditLine(self.now(), by, "golden_removed", decision_id))
 
     def is_golden(self, decision_id: str) -> bool:

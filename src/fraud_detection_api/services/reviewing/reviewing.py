@@ -120,12 +120,16 @@ class ReviewService:
         shown = [case for case in cases[:limit] if case.decision_id in decisions]  # others were just removed
         return QueuePage(shown, decisions, None if last is None else (last.weight, last.decision_id), self._now())
 
-    def progress(self, reviewer: Reviewer, *, since: int) -> Progress:
-        """How far the person and the queue are."""
+    def lengths(self) -> tuple[Length, Length]:
+        """Those of the cases that wait for anybody, and of those that wait for a lead."""
         waiting, escalated = (
             self._store.length(is_escalated=is_escalated, most=MOST_COUNTED) for is_escalated in (False, True)
         )
-        return Progress(self._store.labelled_since(reviewer.name, since), waiting, escalated)
+        return waiting, escalated
+
+    def progress(self, who: str, *, since: int) -> Progress:
+        """How far a person and the queue are."""
+        return Progress(self._store.labelled_since(who, since), *self.lengths())
 
     def take_next(self, reviewer: Reviewer, query: QueueQuery) -> str | None:
         """Lease the first case that is free; returns its decision's id. To a lead, escalated cases come first.

@@ -8,7 +8,7 @@ import pytest
 from fraud_detection_api.console.figures.measuring import Measurements
 from fraud_detection_api.console.frame import MODELS_PAGE, render
 from fraud_detection_api.console.models.cards import metric_rows, records_text
-from fraud_detection_api.console.models.changing import NOBODY, Changes
+from fraud_detection_api.console.models.changing import Changes
 from fraud_detection_api.console.models.compared_view import ComparisonReader, compared_view, learned_from
 from fraud_detection_api.console.models.model_view import ModelReader
 from fraud_detection_api.console.models.pages import COMPARISON, MODEL
@@ -21,6 +21,7 @@ from fraud_detection_api.metrics.catalogue import MODEL_INFO, SHADOW_RECORDS
 from fraud_detection_api.metrics.sharing import SharedMetrics
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.accounts.account_store import Account
+from fraud_detection_api.services.accounts.trail import NOBODY
 from fraud_detection_api.services.models.aliases import Cause
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.models.rollout import RolloutService

@@ -19,7 +19,6 @@ from fraud_detection_api.services.reporting.monitoring import Maturity, Monitori
 from fraud_detection_api.services.reviewing.quality import CheckedWork
 from fraud_detection_api.services.reviewing.quality_store import Flow
 from fraud_detection_api.services.reviewing.review_store import Length
-from fraud_detection_api.services.reviewing.reviewing import Progress
 from fraud_detection_api.statistics.estimates import Estimate
 from support.monitored import DAY_MS, NOW_MS, Traffic, champion, simulated, times
 from unit.services.reporting.test_monitoring import Kept
@@ -118,9 +117,9 @@ def test_a_store_that_is_away_is_an_error_and_no_empty_page():
 @pytest.mark.parametrize(("capacity", "is_behind"), [(None, False), (9.0, True), (10.0, False)])
 def test_the_queue_is_behind_if_more_comes_in_than_the_capacity(capacity, is_behind):
     now = 10 * DAY_MS
-    progress = Progress(0, Length(3, now - 60_000), Length(1, now - 7_260_000))
+    lengths = Length(3, now - 60_000), Length(1, now - 7_260_000)
     quality = SimpleNamespace(now=lambda: now, flow=lambda since: Flow(70, 3), work=lambda since: CheckedWork([], {}))
-    reader = QueueHealthReader(SimpleNamespace(progress=lambda reviewer, since: progress), quality)
+    reader = QueueHealthReader(SimpleNamespace(lengths=lambda: lengths), quality)
     found = reader.read(capacity)
     assert (found.waiting, found.escalated, found.oldest) == ("3", "1", "2 h 1 min")
     assert (found.opened_a_day, found.labelled_a_day, found.is_behind) == ("10", "0.4", is_behind)

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from fraud_detection_api.console.decisions.reasons import stored_reasons
 from fraud_detection_api.console.people import reviewer_of
 from fraud_detection_api.console.reviews.case_view import actions_of
 from fraud_detection_api.console.reviews.queries import key_of, query_of, query_text, saved_query
-from fraud_detection_api.console.reviews.queue_view import Lease, case_row, count, reasons_of
+from fraud_detection_api.console.reviews.queue_view import Lease, case_row, count
 from fraud_detection_api.console.visitors import Visitor
 from fraud_detection_api.services.accounts.account_store import Account
 from fraud_detection_api.services.accounts.signing_in import NAME
@@ -47,7 +48,7 @@ def test_what_is_not_known_of_a_case_is_empty():
     "text", [None, "[]", "no JSON", "{}", "[1]", '[{"code": "B"}]', '[{"code": 1, "description": {}}]']
 )
 def test_reasons_that_cannot_be_read_are_none(text):
-    assert reasons_of(text) == []
+    assert stored_reasons(text) == []
 
 
 @pytest.mark.parametrize(
