@@ -40,7 +40,7 @@ def test_without_a_folder_the_demo_leaves_nothing_behind(fraud, asked):
 
 def test_a_folder_with_something_else_is_refused_and_left_as_it_is(fraud, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    result = fraud("demo", "--folder", tmp_path)
+    result = fraud("demo", "--folder", tmp_path, "--port", "0")
     assert result.exit_code == 2
     assert "--folder" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
