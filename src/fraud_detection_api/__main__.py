@@ -1,9 +1,13 @@
 """The command `fraud`, also as `python -m fraud_detection_api`."""
 
+import atexit
 import errno
+import gc
 import os
 import signal
 import sys
+
+OBJECTS_A_COLLECTION = 10_000
 
 
 def main() -> None:
@@ -11,6 +15,10 @@ def main() -> None:
     # OpenMP reads this once, when XGBoost is loaded: threads that wait by spinning are starved by any busy neighbour, and
     # a training of 12 s was seen to take 8 minutes
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # what is imported stays, and holds a million objects: to search them again and again, the last time at the end, takes
+    # a second of a training
+    gc.set_threshold(OBJECTS_A_COLLECTION)
+    atexit.register(gc.freeze)
     try:
         from fraud_detection_api.cli import app  # noqa: PLC0415 see above
 

@@ -1,6 +1,6 @@
 """From a dataset to a scorer: trees, level codes and calibration, all from the same records; none is held out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +10,23 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.model.engine import Scorer
 from fraud_detection_api.model.trees.forest import Forest
-from fraud_detection_api.services.workers.pool import Workers
+from fraud_detection_api.services.workers.pool import ThisProcess, Threads, Workers, results
 from fraud_detection_api.statistics.metrics import METRICS
 from fraud_detection_api.training.boosters.devices import Device
 from fraud_detection_api.training.calibrate import deployment_weights, fit_calibration, uncalibrated
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.levels import learn_level_codes, split_by_sets
 from fraud_detection_api.training.evaluate import Evaluation, compare, evaluate, score_dataset
-from fraud_detection_api.training.train_xgboost import Progress, TrainedTrees, XGBoostSettings, XGBoostTrainer, stages
+from fraud_detection_api.training.train_xgboost import (
+    ROWS_SIDE_BY_SIDE,
+    Progress,
+    Stop,
+    TrainedTrees,
+    XGBoostSettings,
+    XGBoostTrainer,
+    shares,
+    stages,
+)
 
 PRICED = {name: METRICS[name] for name in ("average_precision", "roc_auc")}
 MOST_PRICED_ALONE = 5
@@ -61,6 +70,25 @@ class ScorerFitter:
         booster = bytes(trees.booster.save_raw(raw_format="ubj"))
         calibration = fit_calibration(trees.held_out_margins, data.is_fraud, deployed_base_rate=self.deployed_base_rate)
         return FittedScorer(Scorer(encoder, Forest.of_booster(booster), calibration), booster, trees)
+
+    def fit_each(
+        self, datasets: Sequence[Dataset], *, on_progress: Progress = lambda _share: None
+    ) -> list[FittedScorer]:
+        """A scorer of each dataset, as `fit` makes it.
+
+        Small ones are fitted side by side: while the last booster of one grows, processors would idle.
+        """
+        reports, stop = shares(on_progress, len(datasets)), Stop()
+
+        def fit(number: int) -> FittedScorer:
+            return self.fit(datasets[number], on_progress=stop.ends(reports[number]))
+
+        small = self.workers is None and max(map(len, datasets)) <= ROWS_SIDE_BY_SIDE
+        here: Workers = Threads(len(datasets)) if small else ThisProcess()
+        numbers = range(len(datasets))
+        with here.pool(lambda: fit) as pool, stop:
+            fitted = {number: future.result() for number, future in results(pool, list(numbers)[::-1])}
+        return [fitted[number] for number in numbers]
 
     def held_out_losses(
         self, data: Dataset, fold: int, *, on_progress: Progress = lambda _share: None

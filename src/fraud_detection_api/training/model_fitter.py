@@ -109,14 +109,15 @@ class ModelFitter:
             self.settings, self.seed, self.threads, self.deployed_base_rate, self.workers, self.together, self.device
         )
         pricing = 10 if dataset.contract.monotone_columns else 0
-        efforts = 10 if self.recipes else 0, 10, pricing, 10 if self.refit else 0, 1 + len(self.training_shares)
-        on_race, on_fit, on_prices, on_refit, on_evidence = stages(on_progress, *efforts)
+        learned = [train, dataset] if self.refit else [train]
+        efforts = 10 if self.recipes else 0, 10 * len(learned), pricing, 1 + len(self.training_shares)
+        on_race, on_fits, on_prices, on_evidence = stages(on_progress, *efforts)
         raced = race(given, train, self.recipes, on_progress=on_race) if self.recipes else None
         fitter = given if raced is None else replace(given, settings=raced.settings)
-        fitted = fitter.fit(train, on_progress=on_fit)
+        fitted, *refitted = fitter.fit_each(learned, on_progress=on_fits)
         prices = fitter.constraint_prices(train, fitted, on_progress=on_prices)
         measured = measure(fitter, fitted, test)
-        final = Learned(fitter.fit(dataset, on_progress=on_refit), dataset) if self.refit else Learned(fitted, train)
+        final = Learned([fitted, *refitted][-1], learned[-1])
         decided = decided_policy(
             terms, final.data, final.fitted, deployed_base_rate=self.deployed_base_rate, succeeds=self.succeeds
         )

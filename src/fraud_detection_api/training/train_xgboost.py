@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import Any
@@ -158,12 +159,10 @@ class XGBoostTrainer:
         own = self.workers is None
         by_sets = split_by_sets(data, self.settings.most_levels_by_sets)
         encoded = Encoded(data, cross_fitted_tables(data, folds, by_sets), folds, by_sets)
-        stopped = threading.Event()
+        stop = Stop()
 
         def report(fold: int, share: float) -> None:
-            if stopped.is_set():
-                raise _Stopped
-            reports[first + fold](share)
+            stop.ends(reports[first + fold])(share)
 
         growing = Growing(
             encoded,
@@ -178,14 +177,10 @@ class XGBoostTrainer:
             return grown_together(growing, left_out, self.workers)
         here = Threads(at_once) if at_once > 1 else ThisProcess()
         done: dict[int, Part] = {}
-        with (self.workers or here).pool(growing) as pool:
-            try:
-                for fold, future in results(pool, left_out[::-1]):
-                    done[fold] = future.result()
-                    reports[first + fold](1.0)
-            except BaseException:
-                stopped.set()  # boosters in other threads end at their next check, which the pool waits for
-                raise
+        with (self.workers or here).pool(growing) as pool, stop:
+            for fold, future in results(pool, left_out[::-1]):
+                done[fold] = future.result()
+                reports[first + fold](1.0)
         return [done[fold] for fold in left_out]
 
     def _parameters(self, encoded: Encoded, monotone: tuple[int, ...], *, threads: int) -> dict[str, Any]:
@@ -199,10 +194,6 @@ class XGBoostTrainer:
     def thread_count(self) -> int:
         """How many threads `threads` stands for."""
         return self.threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
-
-
-class _Stopped(Exception):
-    """Nobody waits for the booster any more."""
 
 
 def _held_out(parts: list[Part], count: int, repeats: int) -> NDArray[np.float32]:
@@ -220,6 +211,34 @@ def _learning_curve(parts: list[Part]) -> dict[str, list[float]]:
         "train_log_loss": np.mean([part.train_losses[:checks] for part in parts], axis=0).tolist(),
         "held_out_log_loss": np.mean([part.held_out_losses[:checks] for part in parts], axis=0).tolist(),
     }
+
+
+class Stop(AbstractContextManager[None]):
+    """Once its block has failed, work in other threads ends where it next reports how far it is.
+
+    Put it inside the block of the pool, which waits for its threads.
+    """
+
+    def __init__(self) -> None:
+        self._failed = threading.Event()
+
+    def ends(self, on_progress: Progress) -> Progress:
+        """A progress that raises in place of reporting what nobody waits for any more."""
+
+        def report(share: float) -> None:
+            if self._failed.is_set():
+                raise _Stopped
+            on_progress(share)
+
+        return report
+
+    def __exit__(self, error: type[BaseException] | None, *_about: object) -> None:
+        if error is not None:
+            self._failed.set()
+
+
+class _Stopped(Exception):
+    """Nobody waits for the booster any more."""
 
 
 def stages(on_progress: Progress, *efforts: float) -> list[Progress]:

@@ -159,3 +159,19 @@ def test_where_another_share_is_met_there_are_weights_and_no_known_limit(fitted,
     measured = measure(replace(SMALL_FITTER, deployed_base_rate=0.01), fitted, test_part)
     np.testing.assert_array_equal(measured.weights, deployment_weights(test_part.is_fraud, 0.01))
     assert measured.after.bayes_limits == {}
+
+
+def test_datasets_fitted_side_by_side_give_the_scorers_that_each_gives_alone():
+    every, half = data_of(), data_of().take(np.arange(ROWS // 2))
+    alone = [FITTER.fit(data).booster for data in (half, every)]
+    assert [fitted.booster for fitted in FITTER.fit_each([half, every])] == alone
+
+
+def test_what_is_fitted_side_by_side_ends_when_its_progress_cannot_be_told():
+    endless = XGBoostSettings(folds=2, max_rounds=10_000_000, early_stopping_rounds=10_000_000, max_bin=64)
+
+    def stop(_share):
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        replace(FITTER, settings=endless, threads=2).fit_each([data_of(), data_of()], on_progress=stop)
