@@ -20,7 +20,7 @@ from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.model_fitter import ModelFitter
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
-FRAUD = [sys.executable, "-c", "from fraud_detection_api.cli import app; app()"]
+FRAUD = [sys.executable, "-c", "from fraud_detection_api.__main__ import main; main()"]
 PASSWORD = "correct horse battery"  # noqa: S105 of a benchmark's accounts
 START_SECONDS = 120
 TRAINING_ROWS = 20_000
