@@ -299,21 +299,21 @@ def test_a_purged_decision_has_neither_case_nor_verdict(queue):
     assert queue.reviews.verdicts(decision_id(1)) == []
 
 
-def test_a_declined_decision_is_appealed_once_at_a_time(queue):
+def test_a_decision_is_appealed_once_at_a_time(queue):
     queue.save(1, outcome="decline")
     queue.save(2, outcome="approve")
     queue.act(1, "appeal", note="she wrote to us")
     case = queue.case(1)
     assert (case.kind, case.opened_at, case.expected_loss) == ("appeal", NOW, 12.5)
-    for number in (1, 2):
-        with pytest.raises(NotAppealable):
-            queue.act(number, "appeal")
+    with pytest.raises(NotAppealable):
+        queue.act(1, "appeal")
     with pytest.raises(UnknownDecision):
         queue.act(9, "appeal")
     queue.act(1, "legitimate")
     assert queue.numbers() == []
-    queue.act(1, "appeal")
-    assert queue.numbers() == [1]
+    for number in (1, 2):
+        queue.act(number, "appeal")
+    assert sorted(queue.numbers()) == [1, 2]
 
 
 def test_a_filter_is_saved_under_its_owner_and_name(queue):

@@ -142,6 +142,15 @@ def test_a_declined_decision_is_appealed_from_its_page(desk):
     assert send(mira, f"{case(1)}/appeal", token_of(page)).status_code == 409
 
 
+def test_a_verdict_that_was_wrong_is_corrected_by_an_appeal_and_both_are_kept(desk):
+    desk.save(1)
+    mira = desk.person("mira")
+    act(mira, case(1), "fraud")
+    assert send(mira, f"{case(1)}/appeal", token_of(mira.get(case(1))), note="the wrong key").status_code == 303
+    act(mira, case(1), "legitimate")
+    assert desk.labels(1) == [(True, "mira", ""), (False, "mira", "")]
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_sees_and_does_what_it_may(desk, role):
     desk.save(1, 2, 3)

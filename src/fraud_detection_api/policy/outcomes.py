@@ -84,11 +84,21 @@ class Policy:
         >>> Policy().outcomes(np.array([0.01, 0.3, 0.01, 0.9]), np.array([np.nan, np.nan, 100_000, np.nan]))
         array([0, 1, 1, 2], dtype=int8)
         """
-        approve = self.losses(probabilities, amounts)
-        review = self.review_cost + self.review_price
-        decline = (1.0 - probabilities) * self.wrong_decline_cost
+        approve, review, decline = self.costs(probabilities, amounts)
         milder = np.where(review <= decline, np.int8(1), np.int8(2))
         return np.where((approve <= review) & (approve <= decline), np.int8(0), milder)
+
+    def costs(
+        self, probabilities: NDArray[np.float64], amounts: NDArray[np.float64] | None
+    ) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+        """What it is expected to cost to approve, to review and to decline each record; arguments as of `outcomes`.
+
+        >>> approve, review, decline = Policy().costs(np.array([0.25]), np.array([80.0]))
+        >>> approve.tolist(), review, decline.tolist()
+        ([20.0], 50.0, [150.0])
+        """
+        decline = (1.0 - probabilities) * self.wrong_decline_cost
+        return self.losses(probabilities, amounts), self.review_cost + self.review_price, decline
 
     def losses(self, probabilities: NDArray[np.float64], amounts: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """What it is expected to cost to approve each record, float64 (n,); arguments as of `outcomes`.

@@ -174,7 +174,7 @@ class SqlReviewStore:
             if not found:
                 raise UnknownDecision
             [row] = found
-            if row.outcome != "decline" or row.record is None or _find(session, packed) is not None:
+            if row.record is None or _find(session, packed) is not None:
                 raise NotAppealable
             open_cases(session, [case_row(row, "appeal", act.line.at, loss)], are_new=True)
             say(session, act)

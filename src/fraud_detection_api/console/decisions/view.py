@@ -13,13 +13,14 @@ from fraud_detection_api.console.decisions.record import HistoryRow, RecordRow, 
 from fraud_detection_api.console.decisions.replayed import Replayed, replayed
 from fraud_detection_api.console.decisions.similar import Similar, similar_of
 from fraud_detection_api.console.decisions.values import clock, percent, value_text
+from fraud_detection_api.console.decisions.weighed import Weighed, weighed_of
 from fraud_detection_api.console.words import say
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.label import Label, LabelSource
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import RegistryUnavailable
 from fraud_detection_api.model.bundle import Bundle
-from fraud_detection_api.policy.outcomes import Outcome
+from fraud_detection_api.policy.outcomes import Outcome, Policy
 from fraud_detection_api.schemas.decisions import ReasonBody, WarningBody, WarningCode
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.history.lookup import Found, History
@@ -90,6 +91,7 @@ class DecisionView:
     latency_ms: str
     history: HistoryKnown
     warnings: list[WarningRow]
+    weighed: Weighed | None
     reasons: list[ReasonRow]
     reasons_from: ReasonsFrom
     record: list[RecordRow]
@@ -102,12 +104,13 @@ class DecisionView:
 
 
 class _Wording(NamedTuple):
-    """What words a decision. `bundle` is the model that decided, where it is in service."""
+    """What words a decision. `bundle` is the model that decided, where it is in service; `policy` is its policy."""
 
     contract: Contract | None
     reference: Mapping[str, Any]
     is_own: bool
-    bundle: Bundle | None
+    bundle: Bundle | None = None
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,10 @@ class DecisionReader:
         code = reasons[0].code if reasons else None
         alike = [each.at(unlabelled_at) for each in self.surroundings.similar(row, code)]
         amount = None if contract is None else main_amount(contract)
+        decided = _decided(found, wording)
         return DecisionView(
-            **_decided(found, wording),
+            **decided,
+            weighed=_weighed(row, record, wording, decided["warnings"]),
             amount="" if record.get(amount or "") is None else value_text(contract, amount or "", record[amount or ""]),
             reasons=reason_rows(reasons, contract, wording.reference),
             reasons_from=reasons_from,
@@ -161,12 +166,12 @@ class DecisionReader:
         current = self.champion.current
         bundle = None if current is None else current.champion.bundle
         if bundle is not None and bundle.digest == row.model_digest:
-            return _Wording(bundle.contract, bundle.reference, is_own=True, bundle=bundle)
+            return _Wording(bundle.contract, bundle.reference, is_own=True, bundle=bundle, policy=bundle.policy)
         if (shown := self.models.find(row.model_version, row.model_digest)) is not None:
-            return _Wording(*shown, is_own=True, bundle=None)
+            return _Wording(shown.contract, shown.reference, is_own=True, policy=shown.policy)
         if bundle is not None:
-            return _Wording(bundle.contract, {}, is_own=False, bundle=None)
-        return _Wording(None, {}, is_own=False, bundle=None)
+            return _Wording(bundle.contract, {}, is_own=False)
+        return _Wording(None, {}, is_own=False)
 
     def _replay(self, row: StoredDecision, bundle: Bundle | None, *, is_asked: bool) -> Replayed | None:
         """At once where the model is in memory, or none is needed; otherwise if somebody asks."""
@@ -205,6 +210,15 @@ def _decided(found: Found, wording: _Wording) -> dict[str, Any]:
             WarningRow(each.code, each.field, each.requires_review) for each in _listed(_WARNINGS, row.warnings)
         ],
     }
+
+
+def _weighed(
+    row: StoredDecision, record: Mapping[str, Any], wording: _Wording, warnings: list[WarningRow]
+) -> Weighed | None:
+    if wording.contract is None or wording.policy is None:
+        return None
+    requires_review = any(each.requires_review for each in warnings)
+    return weighed_of(row, record, wording.contract, wording.policy, requires_review=requires_review)
 
 
 def history_state(row: StoredDecision, contract: Contract | None) -> HistoryKnown:

@@ -70,7 +70,7 @@ def post_verdict(request: Request, decision_id: str, reviews: Reviews) -> Respon
 
 @router.post(APPEAL)
 def post_appeal(request: Request, decision_id: str, reviews: Reviews, champion: Champion) -> Response:
-    """Put a declined decision into the queue, and show its case."""
+    """Put a decision into the queue for another look, and show its case."""
     visitor, note, query = request.state.visitor, request.state.form.get("note", ""), query_of(request.query_params)
     deployment = champion.current
     row = reviews.decision(decision_id)

@@ -114,14 +114,13 @@ def actions_of(
     row: StoredDecision, case: Case | None, who: str, reviewer: Reviewer | None, query: str, now: int
 ) -> CaseActions:
     """What the person may do with the decision."""
-    is_appealable = case is None and row.outcome == "decline" and row.record is not None
     return CaseActions(
         decision_id=row.decision_id,
         state=_state(case, who, reviewer, now),
         kind=None if case is None else case.kind,
         lease=None if case is None else lease_of(case, who, now),
         is_escalated=case is not None and case.is_escalated,
-        may_appeal=is_appealable and reviewer is not None,
+        may_appeal=case is None and row.record is not None and reviewer is not None,
         may_review=reviewer is not None,
         query=query,
     )

@@ -6,20 +6,22 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.errors import CorruptBundle, RegistryUnavailable, UnknownModel
+from fraud_detection_api.errors import CorruptBundle, InvalidPolicy, RegistryUnavailable, UnknownModel
 from fraud_detection_api.model.bundle import read_contract, read_manifest
 from fraud_detection_api.model.documents import json_object
 from fraud_detection_api.model.reference import reference_of
+from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.models.registry import ModelRegistry
 
 MOST_READ = 8
 
 
 class ShownModel(NamedTuple):
-    """A model's contract, and the histograms of its training data as `reference.json` has them."""
+    """A model's contract, the histograms of its training data as `reference.json` has them, and its policy."""
 
     contract: Contract
     reference: Mapping[str, Any]
+    policy: Policy
 
 
 class ShownModels:
@@ -53,6 +55,7 @@ class ShownModels:
             return None
         try:
             reference = reference_of(json_object(files["reference.json"]))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CorruptBundle(source, "reference.json is broken") from error
-        return ShownModel(read_contract(files, source=source), reference)
+            policy = Policy.from_json(json_object(files["policy.json"]))
+        except (ValueError, LookupError, TypeError, AttributeError, InvalidPolicy) as error:
+            raise CorruptBundle(source, "reference.json or policy.json is broken") from error
+        return ShownModel(read_contract(files, source=source), reference, policy)

@@ -26,10 +26,10 @@ class CaseEscalated(FraudError):
 
 
 class NotAppealable(FraudError):
-    """Only a declined decision that still has its record can be appealed."""
+    """The decision is in the queue already, or its record was erased."""
 
     def __init__(self) -> None:
-        super().__init__("only a declined decision that still has its record can be appealed, once at a time")
+        super().__init__("this decision is in the queue already, or its record was erased")
 
 
 class UnfitNote(FraudError):

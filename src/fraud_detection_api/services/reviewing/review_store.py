@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias, get_args
 from fraud_detection_api.services.accounts.account_store import AuditLine
 
 CaseKind = Literal["review", "appeal"]
-"""`review`: the policy sent it to a person. `appeal`: it was declined, and somebody objects."""
+"""`review`: the policy sent it to a person. `appeal`: somebody asked for another look."""
 
 CheckKind = Literal["golden", "second"]
 """How a reviewer is checked, without being told: by a decision whose truth is known, or as the second person on a case."""

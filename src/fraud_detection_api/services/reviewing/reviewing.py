@@ -176,7 +176,9 @@ class ReviewService:
         return self._store.has_check(decision_id, reviewer)
 
     def appeal(self, decision_id: str, reviewer: Reviewer, note: str, *, loss: float | None) -> None:
-        """Put a declined decision into the queue; `loss` is what approving it is expected to cost, if that is known.
+        """Put a decision into the queue for another look, which may correct a verdict.
+
+        `loss` is what approving it is expected to cost, if that is known.
 
         Raises NotAppealable, UnknownDecision, UnfitNote.
         """

@@ -13,6 +13,7 @@ from fraud_detection_api.decision.decided import Unseen, warnings_text
 from fraud_detection_api.decision.label import Label
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import RegistryUnavailable, UnknownDecision
+from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.accounts.account_store import Account
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.history.lookup import History
@@ -23,6 +24,7 @@ from support.fakes import InMemoryDecisionStore
 from support.kept import decision_id, kept
 from support.payments import payments_contract
 
+POLICY = Policy(version="3", amount_at_risk=500.0, review_cost=50.0, wrong_decline_cost=200.0)
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}"
 ID = decision_id(1)
 RECORD = {
@@ -46,6 +48,8 @@ REASONS = [
         "description": "The amount is 1,235",
     }
 ]
+
+UNSEEN = warnings_text([Unseen("channel", requires_review=True)])
 
 
 def row(**changes):
@@ -77,7 +81,9 @@ class Stands:
 
 
 def champion(contract=None, digest="sha256:another", reference=None):
-    bundle = SimpleNamespace(digest=digest, contract=contract or payments_contract(), reference=reference or {})
+    bundle = SimpleNamespace(
+        digest=digest, contract=contract or payments_contract(), reference=reference or {}, policy=POLICY
+    )
     return SimpleNamespace(champion=SimpleNamespace(bundle=bundle), contract=bundle.contract)
 
 
@@ -89,7 +95,7 @@ def view_of(stored=None, *others, replay=False, **given):
 
 
 def own_model():
-    return {"shown": ShownModel(payments_contract(), {})}
+    return {"shown": ShownModel(payments_contract(), {}, POLICY)}
 
 
 def test_the_record_is_in_the_order_and_words_of_the_contract_of_the_model_that_decided():
@@ -104,6 +110,29 @@ def test_the_record_is_in_the_order_and_words_of_the_contract_of_the_model_that_
     ]
     assert view.record[2].words == "Where the card was used."
     assert (view.amount, view.entity, view.contract_is_own) == ("1,234.5", "C-1", True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "ground", "costs"),
+    [
+        ({"fraud_probability": 0.05, "outcome": "approve"}, "cheapest", ["25", "50", "190"]),
+        ({"fraud_probability": 0.05, "outcome": "review"}, "unknown", ["25", "50", "190"]),
+        ({"fraud_probability": 0.05, "outcome": "review", "warnings": UNSEEN}, "warning", ["25", "50", "190"]),
+        ({"fraud_probability": 0.875, "outcome": "decline"}, "cheapest", ["437.50", "50", "25"]),
+    ],
+)
+def test_the_page_says_what_each_outcome_was_expected_to_cost_and_why_there_is_this_one(changes, ground, costs):
+    weighed = view_of(row(**changes), **own_model()).weighed
+    assert (weighed.ground, [each.cost for each in weighed.costs]) == (ground, costs)
+    assert (weighed.amount, weighed.is_assumed) == ("500", True)
+    assert (weighed.review_above, weighed.decline_above) == ("10.0", "75.0")
+
+
+def test_nothing_is_said_to_be_weighed_where_no_policy_did_it():
+    assert view_of(row(source="fallback", fraud_probability=None), **own_model()).weighed is None
+    assert view_of(row(record=None), **own_model()).weighed is None
+    assert view_of(row(policy_version="99"), **own_model()).weighed is None
+    assert view_of(champion=champion()).weighed is None
 
 
 def test_history_features_say_what_they_measure_and_in_which_window():
@@ -240,7 +269,9 @@ def test_no_text_of_a_caller_a_contract_or_a_label_becomes_markup(text):
     other = Recorder().sealed(stored._replace(decision_id=decision_id(2), entity=to_json(f"{text}2").decode()))
     label = Label(ID, True, "other", 1, text, 2, text)
     found = ReplayResult(ID, "differs", [Difference(text, text, text)])
-    contract = ShownModel(hostile_contract(text), {"features": {"channel": {"levels": {text: 1}, "missing": 0}}})
+    contract = ShownModel(
+        hostile_contract(text), {"features": {"channel": {"levels": {text: 1}, "missing": 0}}}, POLICY
+    )
     html = page(view_of(stored, other, labels=[label], shown=contract, replayed=found, replay=True))
     assert text not in html
     assert "<script>" not in html

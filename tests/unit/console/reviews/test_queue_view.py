@@ -81,7 +81,7 @@ def test_what_a_person_may_do_with_a_case(changes, reviewer, state):
     assert actions_of(kept(1), case(**changes), who, reviewer, "", NOW).state == state
 
 
-def test_a_declined_decision_that_is_not_queued_may_be_appealed_by_reviewers():
+def test_a_decision_that_is_not_queued_and_has_its_record_may_be_appealed_by_reviewers():
     def may(row, one, reviewer=MIRA):
         return actions_of(row, one, "mira", reviewer, "", NOW).may_appeal
 
@@ -89,7 +89,7 @@ def test_a_declined_decision_that_is_not_queued_may_be_appealed_by_reviewers():
     assert may(declined, None)
     assert not may(declined, case(kind="appeal"))
     assert not may(declined, None, reviewer=None)
-    assert not may(kept(1, outcome="review"), None)
+    assert may(kept(1, outcome="review"), None)
     assert not may(declined._replace(record=None), None)
 
 
