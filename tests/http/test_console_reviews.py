@@ -252,3 +252,14 @@ def test_the_script_is_kept_for_a_year(desk):
     answer = desk.served.browser().get(re.search(r'<script src="([^"]+)"', page)[1])
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     assert "immutable" in answer.headers["cache-control"]
+
+
+def test_a_verdict_after_the_session_ended_leads_by_the_sign_in_back_to_its_case(desk):
+    desk.save(1)
+    mira = desk.person("mira")
+    token = token_of(mira.get(case(1)))
+    mira.cookies.clear()
+    answer = send(mira, f"{case(1)}?order=age", token, verdict="fraud", note="she wrote to us")
+    assert (answer.status_code, desk.labels(1)) == (303, [])
+    assert answer.headers["location"] == f"/console/sign-in?next={case(1)}%3Forder%3Dage&ended=1"
+    assert 'role="alert"' in mira.get(answer.headers["location"]).text

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
-from fraud_detection_api.console.access import ACCESS, SIGN_IN
+from fraud_detection_api.console.access import ACCESS, PATH, SIGN_IN
 from fraud_detection_api.console.failures import NO_ACCOUNTS, NO_STORE, failure_page, unexpected_page
 from fraud_detection_api.console.forms import read_form, require_own_form
 from fraud_detection_api.console.frame import HEADERS, render
@@ -68,7 +68,7 @@ class ConsoleRoute(APIRoute):
             return render(NO_ACCOUNTS, visitor, None, status=403)
         if not visitor.may_use(request.method, self.path):
             if visitor.account is None:
-                return _to_sign_in(request, visitor)
+                return _to_sign_in(request, visitor, self.path)
             if visitor.may(ACCESS[request.method, self.path]):
                 raise Forbidden(say("forbidden.lead"))
             raise Forbidden(say("forbidden.role", role=visitor.account.role))
@@ -80,11 +80,12 @@ class ConsoleRoute(APIRoute):
         return response
 
 
-def _to_sign_in(request: Request, visitor: Visitor) -> Response:
-    """The way to sign in, and from there back to the page that was asked for."""
+def _to_sign_in(request: Request, visitor: Visitor, path: str) -> Response:
+    """The way to sign in, and from there back to the page that was asked for, or whose form was sent in vain."""
     query = f"?{request.url.query}" if request.url.query else ""
-    back = f"?next={quote(request.scope['path'] + query)}" if request.method == "GET" else ""
-    return redirect(f"{visitor.prefix}{SIGN_IN}{back}")
+    page = request.scope["path"] + query if ("GET", path) in ACCESS else PATH
+    ended = "" if request.method == "GET" else "&ended=1"
+    return redirect(f"{visitor.prefix}{SIGN_IN}?next={quote(page)}{ended}")
 
 
 def redirect(address: str) -> Response:

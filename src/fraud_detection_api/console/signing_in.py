@@ -43,11 +43,12 @@ _OWN_PAGE = re.compile(r"/console(?:/[\w.~-]+)*(?:\?[\w.~%=&+,:-]*)?", re.ASCII)
 class SignInView(NamedTuple):
     """What the page shows: after a failure the name again, where to go afterwards, and how long to wait if many failed.
 
-    With a provider of identities, its name instead of a form; `refused_by_provider` is the text of why nobody came in.
+    `has_ended` says that a form was sent in vain, as its session had ended. With a provider of identities, its name instead of a form; `refused_by_provider` is the text of why nobody came in.
     """
 
     name: str = ""
     next: str = PATH
+    has_ended: bool = False
     was_refused: bool = False
     wait_minutes: int = 0
     provider: str = ""
@@ -58,11 +59,12 @@ class SignInView(NamedTuple):
 def get_sign_in(request: Request) -> Response:
     """The form; whoever is signed in already needs none."""
     visitor: Visitor = request.state.visitor
-    target = own_page(request.query_params.get("next", ""))
+    asked = request.query_params
+    target, has_ended = own_page(asked.get("next", "")), "ended" in asked
     if visitor.state != "signed_out":
         return redirect(visitor.prefix + target)
     provider = _people(request).provider
-    return render(PAGE, visitor, SignInView(next=target, provider="" if provider is None else provider.name))
+    return render(PAGE, visitor, SignInView(next=target, has_ended=has_ended, provider="" if provider is None else provider.name))
 
 
 @router.post(SIGN_IN)

@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const OFF = "fraud-keys-off";
+  const DRAFT = "fraud-draft";
   const dialog = document.getElementById("keys");
   const opener = document.getElementById("keys-open");
   const toggle = document.getElementById("keys-on");
@@ -38,6 +39,23 @@
     items[Math.max(0, Math.min(items.length - 1, at < 0 ? 0 : at + step))]?.focus();
   }
 
+  // a note survives a session that ended while it was written: after the sign-in, the form has it again
+  function keep(form) {
+    const draft = [form.getAttribute("action"), form.querySelector("textarea")?.value ?? ""];
+    try { sessionStorage.setItem(DRAFT, JSON.stringify(draft)); } catch { /* then it is lost */ }
+  }
+
+  function restore() {
+    if (document.querySelector("[data-keeps-draft]")) return;
+    try {
+      const [action, text] = JSON.parse(sessionStorage.getItem(DRAFT) ?? "[]");
+      sessionStorage.removeItem(DRAFT);
+      const form = [...document.forms].find((each) => each.getAttribute("action") === action);
+      const field = form?.querySelector("textarea");
+      if (field && text) field.value ||= text;
+    } catch { /* nothing was kept */ }
+  }
+
   function press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || dialog.open) return;
     if (isField(event.target) && !dialog.contains(event.target)) { // which keeps the focus for a moment after it closed
@@ -60,6 +78,7 @@
   document.addEventListener("submit", (event) => {
     if (event.target.method === "dialog") return;
     if (isSent) event.preventDefault();
+    else if (!event.target.closest("[data-keeps-draft]")) keep(event.target);
     isSent = true;
     setTimeout(() => { isSent = false; }, 3000); // the person may have stopped the page
   });
@@ -68,4 +87,5 @@
   toggle.addEventListener("change", () => turn(!toggle.checked));
   opener.addEventListener("click", show);
   opener.hidden = false;
+  restore();
 })();
