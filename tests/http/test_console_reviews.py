@@ -263,3 +263,11 @@ def test_a_verdict_after_the_session_ended_leads_by_the_sign_in_back_to_its_case
     assert (answer.status_code, desk.labels(1)) == (303, [])
     assert answer.headers["location"] == f"/console/sign-in?next={case(1)}%3Forder%3Dage&ended=1"
     assert 'role="alert"' in mira.get(answer.headers["location"]).text
+
+
+def test_a_filter_that_cannot_be_used_is_said_beside_its_field(desk):
+    mira = desk.person("mira")
+    page = mira.get(f"{QUEUE}?min=high&reason=a-b").text
+    assert 'id="min-problem"' in page
+    assert 'id="reason-problem"' in page
+    assert 'id="entity-problem"' not in page

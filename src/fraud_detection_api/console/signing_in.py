@@ -43,7 +43,8 @@ _OWN_PAGE = re.compile(r"/console(?:/[\w.~-]+)*(?:\?[\w.~%=&+,:-]*)?", re.ASCII)
 class SignInView(NamedTuple):
     """What the page shows: after a failure the name again, where to go afterwards, and how long to wait if many failed.
 
-    `has_ended` says that a form was sent in vain, as its session had ended. With a provider of identities, its name instead of a form; `refused_by_provider` is the text of why nobody came in.
+    `has_ended` says that a form was sent in vain, as its session had ended.
+    With a provider of identities, its name instead of a form; `refused_by_provider` is the text of why nobody came in.
     """
 
     name: str = ""
@@ -64,7 +65,9 @@ def get_sign_in(request: Request) -> Response:
     if visitor.state != "signed_out":
         return redirect(visitor.prefix + target)
     provider = _people(request).provider
-    return render(PAGE, visitor, SignInView(next=target, has_ended=has_ended, provider="" if provider is None else provider.name))
+    return render(
+        PAGE, visitor, SignInView(next=target, has_ended=has_ended, provider="" if provider is None else provider.name)
+    )
 
 
 @router.post(SIGN_IN)

@@ -50,7 +50,7 @@ class Asked(NamedTuple):
         return urlencode(told | {name: "given" for name in _PERSONAL if self.texts[name]})
 
 
-class _NotValid(ValueError):
+class NotValid(ValueError):
     """A field's text cannot be used."""
 
 
@@ -65,21 +65,26 @@ def asked_of(parameters: Mapping[str, str], now: datetime | None = None, contrac
     def read(name: str, parse: Callable[[str], Any]) -> Any:
         try:
             return parse(texts[name]) if texts[name] else None
-        except _NotValid as error:
+        except NotValid as error:
             problems[name] = str(error)
             return None
 
     moment = now or datetime.now(UTC)
-    lowest, highest = read("min_score", _score), read("max_score", _score)
+    lowest, highest = read("min_score", parse_score), read("max_score", parse_score)
     if lowest is not None and highest is not None and lowest > highest:
         problems["max_score"] = say("search.not_below", lowest=lowest)
-    key, value = read("key", lambda text: _one_of(text, tuple(contract.keys if contract else ()))), read("value", _text)
+    key, value = (
+        read("key", lambda text: _one_of(text, tuple(contract.keys if contract else ()))),
+        read("value", parse_text),
+    )
     if not problems and (key is None) != (value is None):
         problems["key" if key is None else "value"] = say("search.not_both")
     members = () if contract is None or None in (key, value) else (_member(contract, key, value),)
-    traits = Traits(read("label", _label), read("model", _text), lowest, highest, read("reason", _code), None, members)
+    traits = Traits(
+        read("label", _label), read("model", parse_text), lowest, highest, read("reason", parse_code), None, members
+    )
     since, until = (read(name, lambda text: _moment(text, moment)) for name in ("since", "until"))
-    where = HistoryFilter(read("entity", _text), read("outcome", _outcome), since, until, traits)
+    where = HistoryFilter(read("entity", parse_text), read("outcome", _outcome), since, until, traits)
     return Asked(texts, where, problems)
 
 
@@ -89,27 +94,30 @@ def _member(contract: Contract, key: str, value: str) -> str:
     return f"{to_json(key).decode()}:{to_json(declared).decode()}"
 
 
-def _text(text: str) -> str:
+def parse_text(text: str) -> str:
+    """A text that may be an id. Raises NotValid."""
     if len(text) > MAX_TEXT or "\0" in text:
-        raise _NotValid(say("search.not_text", most=MAX_TEXT))
+        raise NotValid(say("search.not_text", most=MAX_TEXT))
     return text
 
 
-def _score(text: str) -> int:
+def parse_score(text: str) -> int:
+    """A risk score. Raises NotValid."""
     if not _SCORE.fullmatch(text) or int(text) > _MOST_SCORE:
-        raise _NotValid(say("search.not_score"))
+        raise NotValid(say("search.not_score"))
     return int(text)
 
 
-def _code(text: str) -> str:
+def parse_code(text: str) -> str:
+    """A reason's code, in whatever case it is written. Raises NotValid."""
     if not _CODE.fullmatch(text.upper()):
-        raise _NotValid(say("search.not_code"))
+        raise NotValid(say("search.not_code"))
     return text.upper()
 
 
 def _moment(text: str, now: datetime) -> int:
     if (at := parse_since(text, now)) is None:
-        raise _NotValid(say("search.not_time"))
+        raise NotValid(say("search.not_time"))
     return at
 
 
@@ -123,5 +131,5 @@ def _label(text: str) -> LabelState:
 
 def _one_of(text: str, known: tuple[str, ...]) -> str:
     if text not in known:
-        raise _NotValid(say("search.not_listed"))
+        raise NotValid(say("search.not_listed"))
     return text

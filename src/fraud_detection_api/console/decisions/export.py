@@ -2,12 +2,15 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fraud_detection_api.console.decisions.asked import Asked
+from fraud_detection_api.console.decisions.life import main_amount, record_of
 from fraud_detection_api.console.decisions.reasons import stored_reasons
 from fraud_detection_api.console.decisions.search import MOST_EXPORTED, truth_text
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.services.history.lookup import Found, History, entity_id_of
 from fraud_detection_api.telemetry import utc_text
 
@@ -52,24 +55,30 @@ class Exporter:
 
     history: History
 
-    def export(self, asked: Asked, cursor: str) -> Exported:
-        """The first MOST_EXPORTED decisions from the cursor on. Raises InvalidCursor, StoreUnavailable, NoStore."""
+    def export(self, asked: Asked, cursor: str, contract: Contract | None = None) -> Exported:
+        """The first MOST_EXPORTED decisions from the cursor on, with the contract's amount and keys.
+
+        Raises InvalidCursor, StoreUnavailable, NoStore.
+        """
         text = io.StringIO(_BYTE_ORDER_MARK)
         text.seek(0, io.SEEK_END)
         writer = csv.writer(text)  # with line ends of RFC 4180
-        writer.writerow(COLUMNS)
+        own = () if contract is None else dict.fromkeys([main_amount(contract), *contract.keys])
+        sent = [name for name in own if name is not None]
+        writer.writerow([*COLUMNS, *(f"record.{name}" for name in sent)])
         rows, following = 0, cursor or None
         for _ in range(MOST_PAGES):
             page = self.history.page(asked.where, limit=min(ROWS_A_PAGE, MOST_EXPORTED - rows), cursor=following)
-            writer.writerows([safe_cell(each) for each in cells_of(found)] for found in page.decisions)
+            writer.writerows([safe_cell(each) for each in cells_of(found, sent)] for found in page.decisions)
             rows, following = rows + len(page.decisions), page.next_cursor
             if following is None or rows >= MOST_EXPORTED:
                 break
         return Exported(text.getvalue().encode("utf-8"), rows)
 
 
-def cells_of(found: Found) -> list[Any]:
-    """The values of COLUMNS."""
+def cells_of(found: Found, sent: Sequence[str]) -> list[Any]:
+    """The values of COLUMNS, and of those columns of the record."""
+    record = record_of(found.row.record)
     row, label, reasons = found.row, found.label, stored_reasons(found.row.reasons)
     return [
         utc_text(row.decided_at),
@@ -85,6 +94,7 @@ def cells_of(found: Found) -> list[Any]:
         None if label is None else truth_text(found),
         None if label is None else label.source,
         None if label is None else utc_text(label.effective_at),
+        *(record.get(name) for name in sent),
     ]
 
 

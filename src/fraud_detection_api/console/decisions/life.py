@@ -1,11 +1,12 @@
 """What the entity of a decision did around it: a line of time with the windows of history features, and a table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic_core import from_json
 
 from fraud_detection_api.console.decisions.values import clock, value_text
+from fraud_detection_api.console.figures.money import money
 from fraud_detection_api.console.words import say
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.times import epoch_milliseconds, parse_time
@@ -122,9 +123,7 @@ def _told(record: str | None, contract: Contract | None, otherwise: int) -> tupl
     if not sent or contract is None:
         return otherwise, ""
     moment = parse_time(sent[time.name]) if time is not None and isinstance(sent.get(time.name), str) else None
-    amount = main_amount(contract)
-    text = value_text(contract, amount, sent[amount]) if amount is not None and sent.get(amount) is not None else ""
-    return (otherwise if moment is None else epoch_milliseconds(moment)), text
+    return (otherwise if moment is None else epoch_milliseconds(moment)), amount_text(contract, sent)
 
 
 def record_of(text: str | None) -> dict[str, Any]:
@@ -134,6 +133,17 @@ def record_of(text: str | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def amount_text(contract: Contract | None, record: Mapping[str, Any]) -> str:
+    """The money at risk in a record as people read it, with cents; empty where there is none."""
+    name = None if contract is None else main_amount(contract)
+    if contract is None or name is None or record.get(name) is None:
+        return ""
+    unit, sent = contract.inputs[name].unit, record[name]
+    return (
+        f"{money(float(sent))} {unit}".rstrip() if isinstance(sent, int | float) else value_text(contract, name, sent)
+    )
 
 
 def main_amount(contract: Contract) -> str | None:

@@ -52,7 +52,7 @@ def get_export(
     asked = asked_of(request.query_params, contract=reader.contract)
     if asked.problems:
         return redirect(f"{request.state.visitor.prefix}{DECISIONS}?{asked.address}")
-    exported = exporter.export(asked, request.query_params.get("cursor", ""))
+    exported = exporter.export(asked, request.query_params.get("cursor", ""), reader.contract)
     note(request, "exported", f"{exported.rows} decisions: {asked.about}")
     disposition = {"Content-Disposition": 'attachment; filename="decisions.csv"'}
     return Response(exported.content, media_type="text/csv; charset=utf-8", headers=HEADERS | disposition)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fraud_detection_api.console.decisions.asked import LABEL_STATES, Asked
-from fraud_detection_api.console.decisions.life import Truth
+from fraud_detection_api.console.decisions.life import Truth, amount_text, record_of
 from fraud_detection_api.console.decisions.links import entity_text
 from fraud_detection_api.console.decisions.reasons import stored_reasons
 from fraud_detection_api.console.decisions.values import clock
@@ -34,6 +34,7 @@ class FoundRow(NamedTuple):
     entity: str
     outcome: Outcome
     risk_score: str
+    amount: str
     reason: str
     more_reasons: int
     truth: Truth
@@ -85,7 +86,7 @@ class SearchReader:
             except InvalidCursor:
                 problem = say("search.other_cursor")
             else:
-                rows, following = [found_row(each) for each in page.decisions], page.next_cursor
+                rows, following = [found_row(each, self.contract) for each in page.decisions], page.next_cursor
         address = asked.address
         return SearchView(
             texts=asked.texts,
@@ -116,7 +117,7 @@ class SearchReader:
         return "" if identifier is None else identifier.name
 
 
-def found_row(found: Found) -> FoundRow:
+def found_row(found: Found, contract: Contract | None) -> FoundRow:
     """A row of the table."""
     row, reasons = found.row, stored_reasons(found.row.reasons)
     return FoundRow(
@@ -127,6 +128,7 @@ def found_row(found: Found) -> FoundRow:
         risk_score="" if row.risk_score is None else str(row.risk_score),
         reason=reasons[0].text if reasons else "",
         more_reasons=max(0, len(reasons) - 1),
+        amount=amount_text(contract, record_of(row.record)),
         truth=truth_text(found),
         is_fallback=row.source == "fallback",
     )

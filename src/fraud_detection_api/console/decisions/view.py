@@ -6,13 +6,13 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter
 
-from fraud_detection_api.console.decisions.life import Life, life_of, main_amount, record_of
+from fraud_detection_api.console.decisions.life import Life, amount_text, life_of, record_of
 from fraud_detection_api.console.decisions.links import Links, entity_text, keys_of, links_of
 from fraud_detection_api.console.decisions.reasons import ReasonRow, reason_rows
 from fraud_detection_api.console.decisions.record import HistoryRow, RecordRow, history_rows, record_rows
 from fraud_detection_api.console.decisions.replayed import Replayed, replayed
 from fraud_detection_api.console.decisions.similar import Similar, similar_of
-from fraud_detection_api.console.decisions.values import clock, percent, value_text
+from fraud_detection_api.console.decisions.values import clock, percent
 from fraud_detection_api.console.decisions.weighed import Weighed, weighed_of
 from fraud_detection_api.console.words import say
 from fraud_detection_api.contract.declaration import Contract
@@ -145,12 +145,11 @@ class DecisionReader:
         ]
         code = reasons[0].code if reasons else None
         alike = [each.at(unlabelled_at) for each in self.surroundings.similar(row, code)]
-        amount = None if contract is None else main_amount(contract)
         decided = _decided(found, wording)
         return DecisionView(
             **decided,
             weighed=_weighed(row, record, wording, decided["warnings"]),
-            amount="" if record.get(amount or "") is None else value_text(contract, amount or "", record[amount or ""]),
+            amount=amount_text(contract, record),
             reasons=reason_rows(reasons, contract, wording.reference),
             reasons_from=reasons_from,
             record=record_rows(record, contract, wording.reference),

@@ -1,32 +1,56 @@
 """Queries of the queue as addresses have them, so that a query can be saved, sent and gone back to."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+from fraud_detection_api.console.decisions.asked import NotValid, parse_code, parse_score, parse_text
+from fraud_detection_api.console.words import say
 from fraud_detection_api.decision.identifiers import uuid_bytes
 from fraud_detection_api.services.reviewing.review_store import CaseKey
 from fraud_detection_api.services.reviewing.reviewing import QueueQuery
 
-HIGHEST_SCORE = 999
-_LONGEST = 200
-"""Characters of a value: no reason's code and no id of an entity is longer."""
+Value = TypeVar("Value")
 
 
 def query_of(fields: Mapping[str, str]) -> QueueQuery:
     """The query in an address or a form. What cannot be read is as if it were not there.
 
-    >>> query_of({"order": "age", "entity": " C-1 ", "min": "high"})
-    QueueQuery(order='age', is_escalated=False, reason=None, entity_id='C-1', min_risk_score=None, max_risk_score=None)
+    >>> query_of({"order": "age", "entity": " C-1 ", "reason": "amount", "min": "high"})
+    QueueQuery(order='age', is_escalated=False, reason='AMOUNT', entity_id='C-1', min_risk_score=None, max_risk_score=None)
     """
-    return QueueQuery(
+    return read_query(fields)[0]
+
+
+def read_query(fields: Mapping[str, str]) -> tuple[QueueQuery, dict[str, str]]:
+    """The query, and what is wrong with which field.
+
+    >>> read_query({"min": "high"})[1].keys()
+    dict_keys(['min'])
+    """
+    problems: dict[str, str] = {}
+
+    def read(name: str, parse: Callable[[str], Value]) -> Value | None:
+        text = fields.get(name, "").strip()
+        try:
+            return parse(text) if text else None
+        except NotValid as error:
+            problems[name] = str(error)
+            return None
+
+    lowest, highest = read("min", parse_score), read("max", parse_score)
+    if lowest is not None and highest is not None and lowest > highest:
+        problems["max"] = say("search.not_below", lowest=lowest)
+    query = QueueQuery(
         order="age" if fields.get("order") == "age" else "loss",
         is_escalated=fields.get("escalated") == "1",
-        reason=_text(fields, "reason"),
-        entity_id=_text(fields, "entity"),
-        min_risk_score=_score(fields, "min"),
-        max_risk_score=_score(fields, "max"),
+        reason=read("reason", parse_code),
+        entity_id=read("entity", parse_text),
+        min_risk_score=lowest,
+        max_risk_score=highest,
     )
+    return query, problems
 
 
 def query_text(query: QueueQuery, after: CaseKey | None = None) -> str:
@@ -62,13 +86,3 @@ def key_of(fields: Mapping[str, str]) -> CaseKey | None:
     except ValueError:
         return None
     return (number, decision_id) if math.isfinite(number) else None
-
-
-def _text(fields: Mapping[str, str], name: str) -> str | None:
-    text = fields.get(name, "").strip().replace("\0", "")
-    return text[:_LONGEST] or None
-
-
-def _score(fields: Mapping[str, str], name: str) -> int | None:
-    digits = fields.get(name, "").strip()
-    return min(int(digits), HIGHEST_SCORE) if digits.isascii() and digits.isdecimal() and len(digits) < 5 else None

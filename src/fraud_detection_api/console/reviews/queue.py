@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request, Response
 from fraud_detection_api.console.access import FILTERS, NEXT_CASE, QUEUE
 from fraud_detection_api.console.frame import QUEUE_PAGE, render
 from fraud_detection_api.console.people import name_of, reviewer_of
-from fraud_detection_api.console.reviews.queries import key_of, query_of, query_text
+from fraud_detection_api.console.reviews.queries import query_of, query_text
 from fraud_detection_api.console.reviews.queue_view import QueueReader
 from fraud_detection_api.console.route import ConsoleRoute, redirect
-from fraud_detection_api.routes.protocol.dependencies import provided
+from fraud_detection_api.routes.protocol.dependencies import Champion, provided
 from fraud_detection_api.services.reviewing.review_store import Reviewer
 from fraud_detection_api.services.reviewing.reviewing import QueueQuery, ReviewService
 
@@ -18,12 +18,11 @@ router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
 
 
 @router.get(QUEUE)
-def get_queue(request: Request, reader: Annotated[QueueReader, provided(QueueReader)]) -> Response:
+def get_queue(request: Request, reader: Annotated[QueueReader, provided(QueueReader)], champion: Champion) -> Response:
     """The cases that wait, as the address asks for them."""
-    visitor, asked = request.state.visitor, request.query_params
-    view = reader.view(
-        query_of(asked), name_of(visitor), reviewer_of(visitor), after=key_of(asked), was_done="done" in asked
-    )
+    visitor = request.state.visitor
+    contract = None if champion.current is None else champion.current.contract
+    view = reader.view(request.query_params, name_of(visitor), reviewer_of(visitor), contract)
     return render(QUEUE_PAGE, visitor, view)
 
 

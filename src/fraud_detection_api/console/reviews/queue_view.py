@@ -1,17 +1,23 @@
 """The view of the queue: the cases that wait, and how far a person is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from fraud_detection_api.console.decisions.life import amount_text, record_of
 from fraud_detection_api.console.decisions.links import entity_text
 from fraud_detection_api.console.decisions.reasons import stored_reasons
-from fraud_detection_api.console.reviews.queries import query_text
+from fraud_detection_api.console.reviews.queries import key_of, query_text, read_query
 from fraud_detection_api.console.views.service import moment
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.stored import StoredDecision
-from fraud_detection_api.services.reviewing.review_store import Case, CaseKey, CaseKind, Length, Reviewer
+from fraud_detection_api.services.reviewing.review_store import Case, CaseKind, Length, Reviewer
 from fraud_detection_api.services.reviewing.reviewing import MOST_COUNTED, QueueQuery, ReviewService
 
 CASES_A_PAGE = 25
+FIELDS = ("reason", "entity", "min", "max")
+"""Fields that somebody types into."""
+
 _DAY_MS, _HOUR_MS, _MINUTE_MS = 86_400_000, 3_600_000, 60_000
 
 LeaseState = Literal["free", "yours", "taken"]
@@ -34,6 +40,7 @@ class CaseRow(NamedTuple):
     kind: CaseKind
     entity: str
     risk_score: str
+    amount: str
     loss: str
     reason: str
     reason_code: str
@@ -52,10 +59,13 @@ class SavedFilter(NamedTuple):
 class QueueView:
     """What the page shows. `query` is the one that is shown, `next_query` that of the next page, empty on the last one.
 
+    `texts` are those of FIELDS, and `problems` what is wrong with them: such a field counts as empty.
     `labelled` is what the person labelled today; None for those who only look.
     """
 
     asked: QueueQuery
+    texts: Mapping[str, str]
+    problems: Mapping[str, str]
     query: str
     waiting: str
     oldest: str
@@ -77,15 +87,18 @@ class QueueReader:
     reviews: ReviewService
 
     def view(
-        self, query: QueueQuery, who: str, reviewer: Reviewer | None, *, after: CaseKey | None, was_done: bool
+        self, fields: Mapping[str, str], who: str, reviewer: Reviewer | None, contract: Contract | None
     ) -> QueueView:
-        """A page of the queue. Raises StoreUnavailable, NoStore."""
+        """A page of the queue, as the fields of its address ask for it. Raises StoreUnavailable, NoStore."""
+        (query, problems), after = read_query(fields), key_of(fields)
         page = self.reviews.page(query, limit=CASES_A_PAGE, after=after)
         progress = self.reviews.progress(who, since=midnight(page.now))
         shown = progress.escalated if query.is_escalated else progress.waiting
-        rows = (case_row(case, page.decisions[case.decision_id], who, page.now) for case in page.cases)
+        rows = (case_row(case, page.decisions[case.decision_id], contract, who, page.now) for case in page.cases)
         return QueueView(
             asked=query,
+            texts={name: fields.get(name, "").strip() for name in FIELDS},
+            problems=problems,
             query=query_text(query),
             waiting=count(progress.waiting),
             oldest="" if shown.oldest is None else age(page.now - shown.oldest),
@@ -97,12 +110,12 @@ class QueueReader:
             filters=tuple(SavedFilter(*saved) for saved in self.reviews.filters(who)),
             may_review=reviewer is not None,
             is_lead=reviewer is not None and reviewer.is_lead,
-            was_done=was_done,
+            was_done="done" in fields,
         )
 
 
-def case_row(case: Case, row: StoredDecision, who: str, now: int) -> CaseRow:
-    """A case as a line of the list."""
+def case_row(case: Case, row: StoredDecision, contract: Contract | None, who: str, now: int) -> CaseRow:
+    """A case as a line of the list; the contract says which column is the amount."""
     reasons = stored_reasons(row.reasons)
     return CaseRow(
         case.decision_id,
@@ -111,6 +124,7 @@ def case_row(case: Case, row: StoredDecision, who: str, now: int) -> CaseRow:
         case.kind,
         "" if row.entity is None else entity_text(row.entity),
         "" if case.risk_score is None else str(case.risk_score),
+        amount_text(contract, record_of(row.record)),
         money(case.expected_loss),
         reasons[0].text if reasons else case.reason,
         case.reason,

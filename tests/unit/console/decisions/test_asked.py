@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +17,7 @@ from fraud_detection_api.services.storage.decision_store import Traits
 from support.cards import cards_contract
 from support.fakes import InMemoryDecisionStore
 from support.kept import kept
+from support.payments import payments_contract
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
@@ -98,6 +100,18 @@ def test_what_callers_and_contracts_say_cannot_become_a_formula():
     assert cells[7] == "'-1+1"
     assert cells[9].startswith("'@HYPERLINK")
     assert cells[10:12] == ["fraud", "chargeback"]
+
+
+def test_an_export_has_the_amount_and_the_keys_of_the_contract():
+    store, contract = InMemoryDecisionStore(), payments_contract()
+    record = {"card": "=1+1", "terminal": 17, "amount": 1234.5, "channel": "web"}
+    store.save([StoredRequest([kept(1, record=json.dumps(record)), kept(2, record=None)])])
+    content, _ = Exporter(History(store, Recorder(), Labels())).export(asked_of({}, NOW), "", contract)
+    head, *rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    own = len(COLUMNS)
+    assert head[own:] == ["record.amount", *(f"record.{name}" for name in contract.keys)]
+    assert rows[0][own:] == [""] * len(head[own:])
+    assert dict(zip(head[own:], rows[1][own:], strict=True))["record.terminal"] == "17"
 
 
 def test_an_export_has_what_the_search_finds_and_no_more_than_its_limit(monkeypatch):

@@ -109,7 +109,7 @@ def test_the_record_is_in_the_order_and_words_of_the_contract_of_the_model_that_
         ("extra", "of another contract", "unknown"),
     ]
     assert view.record[2].words == "Where the card was used."
-    assert (view.amount, view.entity, view.contract_is_own) == ("1,234.5", "C-1", True)
+    assert (view.amount, view.entity, view.contract_is_own) == ("1,234.50", "C-1", True)
 
 
 @pytest.mark.parametrize(

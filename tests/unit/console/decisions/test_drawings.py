@@ -98,8 +98,8 @@ def test_the_line_of_time_goes_by_the_records_own_times():
     own, earlier = labelled(paid(2), paid(1, "2026-11-21T10:00:00Z"))
     shown = life_of(own, NO_LIFE._replace(earlier=[earlier]), CONTRACT)
     assert [(each.time, each.amount, each.is_own) for each in shown.rows] == [
-        ("2026-11-22 10:00:00", "40.5", True),
-        ("2026-11-21 10:00:00", "40.5", False),
+        ("2026-11-22 10:00:00", "40.50", True),
+        ("2026-11-21 10:00:00", "40.50", False),
     ]
     marks = {mark.row.is_own: mark.x for mark in shown.timeline.marks}
     assert marks[True] == shown.timeline.own_x > marks[False] > 0

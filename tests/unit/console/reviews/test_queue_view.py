@@ -33,14 +33,14 @@ def visitor(role, *, is_lead=False):
 
 
 def test_a_case_is_a_line_with_its_first_reason_in_words():
-    line = case_row(case(), kept(1, reasons=REASONS, entity='"C-1"'), "mira", NOW)
+    line = case_row(case(), kept(1, reasons=REASONS, entity='"C-1"'), None, "mira", NOW)
     assert (line.opened, line.age, line.entity, line.risk_score) == ("2026-11-22 07:59 UTC", "2 h 1 min", "C-1", "987")
     assert (line.loss, line.reason, line.reason_code) == ("1,234", "The balance is high", "B")
 
 
 def test_what_is_not_known_of_a_case_is_empty():
     bare = case(risk_score=None, expected_loss=None, reason="")
-    line = case_row(bare, kept(1, entity=None), "mira", NOW)
+    line = case_row(bare, kept(1, entity=None), None, "mira", NOW)
     assert (line.entity, line.risk_score, line.loss, line.reason) == ("", "", "", "")
 
 
@@ -61,7 +61,7 @@ def test_reasons_that_cannot_be_read_are_none(text):
     ],
 )
 def test_a_lease_is_shown_as_the_person_sees_it_until_it_ends(leased_by, until, lease):
-    assert case_row(case(leased_by=leased_by, leased_until=until), kept(1), "mira", NOW).lease == lease
+    assert case_row(case(leased_by=leased_by, leased_until=until), kept(1), None, "mira", NOW).lease == lease
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_decision_that_is_not_queued_and_has_its_record_may_be_appealed_by_rev
 
 
 def test_a_query_comes_back_from_its_address():
-    query = QueueQuery("age", True, "A&B", "C 1/ü", 0, 999)
+    query = QueueQuery("age", True, "A_B", "C 1/ü", 0, 999)
     assert saved_query(query_text(query)) == query
     assert query_text(QueueQuery()) == ""
 
