@@ -52,6 +52,10 @@ def make_demo(folder: Path, store: str) -> None:
     DemoMaker(settings, CardWorld(SEED, int(time.time() * 1e6)), SCALE, listener).make()
 
 
+WITHOUT_CHECKS = {"FRAUD_REVIEW_GOLDEN_SHARE": "0", "FRAUD_REVIEW_SECOND_SHARE": "0"}
+"""Golden decisions and second reviews would change which case comes next."""
+
+
 @contextmanager
 def served_world(folder: Path, store: str) -> Iterator[Served]:
     """Make the demo and the accounts, and serve them."""
@@ -62,7 +66,7 @@ def served_world(folder: Path, store: str) -> Iterator[Served]:
     with closing(build_accounts(Settings(store=store))) as accounts:
         for name, (role, is_lead) in PEOPLE.items():
             accounts.add(name, passwords[name], role, is_lead=is_lead, by="root")
-    given = {"FRAUD_STORE": store, "FRAUD_LABEL_MATURITY_DAYS": str(MATURITY_DAYS)}
+    given = {"FRAUD_STORE": store, "FRAUD_LABEL_MATURITY_DAYS": str(MATURITY_DAYS)} | WITHOUT_CHECKS
     with running_server(folder / "registry", folder / "server.log", **given) as server:
         yield Served(server.url, passwords)
 

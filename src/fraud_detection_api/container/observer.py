@@ -2,8 +2,11 @@
 
 from functools import partial
 
+from fraud_detection_api.adapters.sql.labels import SqlLabelStore
+from fraud_detection_api.adapters.sql.reviews import SqlReviewStore
 from fraud_detection_api.container.deployment import build_monitoring
 from fraud_detection_api.container.registry import patient_registry
+from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import (
     Stores,
     build_clock,
@@ -22,6 +25,7 @@ from fraud_detection_api.services.observing.leadership import LeaderElection
 from fraud_detection_api.services.observing.observer import ObservedModels, Observer
 from fraud_detection_api.services.observing.shadow import ObserverMetrics, Shadowing
 from fraud_detection_api.services.reporting.monitoring import ObserverReports
+from fraud_detection_api.services.reviewing.queue_metrics import QueueMetrics
 from fraud_detection_api.services.storage.patience import PatientThreads, patient
 from fraud_detection_api.settings import Settings
 
@@ -35,6 +39,8 @@ def build_observer(settings: Settings, tallies: Tallies) -> LeaderElection:
     decisions, labels, observations = stores_in(database, settings)
     stores = Stores(patient(decisions, threads), patient(labels, threads), patient(observations, threads))
     challenger = _followed(registry, CHALLENGER)
+    clock = partial(threads.run, build_clock(database))
+    reviews = patient(SqlReviewStore(database, SqlLabelStore(database, build_recorder(settings))), threads)
     observer = Observer(
         stores.decisions,
         build_sequencer(settings, registry, threads),
@@ -43,7 +49,7 @@ def build_observer(settings: Settings, tallies: Tallies) -> LeaderElection:
         Shadowing(challenger, metrics),
         metrics,
         backlog=settings.observer_backlog,
-        wall_clock=partial(threads.run, build_clock(database)),
+        wall_clock=clock,
     )
     monitoring = build_monitoring(settings, *stores)
     reports = ObserverReports(_followed(registry, CHAMPION), monitoring, tallies)
@@ -53,7 +59,7 @@ def build_observer(settings: Settings, tallies: Tallies) -> LeaderElection:
         build_lock(database),
         metrics,
         reload_seconds=settings.reload_seconds,
-        reports=(reports.drift, reports.performance),
+        reports=(reports.drift, reports.performance, QueueMetrics(reviews, tallies, wall_clock=clock).tell),
     )
 
 

@@ -217,6 +217,16 @@ OBSERVER_SKIPPED_RECORDS = _OBSERVER.counter(
     "Stored decisions that were skipped: erased, a fallback, of a model that is not in the registry, with a record that "
     "does not match the model's contract, or the oldest of a backlog over FRAUD_OBSERVER_BACKLOG.",
 )
+REVIEW_CASES = _OBSERVER.gauge(
+    "fraud_review_cases",
+    "Open cases of the review queue, counted up to 10,000, that wait for anybody or, escalated, for a lead.",
+    ("waits_for",),
+)
+REVIEW_OLDEST_AGE = _OBSERVER.gauge(
+    "fraud_review_oldest_seconds",
+    "For how long the oldest of these cases has waited; 0 if there is none.",
+    ("waits_for",),
+)
 DRIFT_RECORDS = _OBSERVER.gauge(
     "fraud_drift_records", "Decisions in a window (hour, day, week) on which drift is measured.", ("window",)
 )
