@@ -65,7 +65,7 @@ def test_a_golden_decision_is_byte_for_byte_the_page_of_a_usual_case(checking):
         shown = mira.get(address).text
         assert SECRET not in shown
         assert "omar" not in shown
-    assert act(mira, 1, "legitimate").headers["location"] == case(2, "?done=1")
+    assert act(mira, 1, "legitimate").headers["location"] == case(2, "?done=legitimate")
     assert [is_fraud for is_fraud, *_ in checking.labels(1)] == [True]
     assert SECRET in mira.get(f"/console/decisions/{decision_id(1)}").text
 
@@ -156,7 +156,7 @@ def test_where_nobody_signs_in_nobody_is_checked(serve, tmp_path):
     anybody = desk.served.browser()
     token = token_of(anybody.get(case(1)))
     decided = send(anybody, case(1), token, verdict="fraud")
-    assert decided.headers["location"] == case(2, "?done=1")
+    assert decided.headers["location"] == case(2, "?done=fraud")
     assert "This decision is not in the queue" in anybody.get(case(1)).text
     assert send(anybody, f"{case(1)}/golden", token).status_code == 303
     assert send(anybody, f"{QUEUE}/next", token).headers["location"] == case(2)

@@ -61,12 +61,12 @@ def test_a_reviewer_takes_the_costliest_case_and_goes_from_one_to_the_next(desk)
     opened = mira.get(case(2))
     assert 'data-key="f"' in opened.text
     decided = send(mira, case(2), token_of(opened), verdict="fraud", note="called him")
-    assert (decided.status_code, decided.headers["location"]) == (303, case(1, "?done=1"))
+    assert (decided.status_code, decided.headers["location"]) == (303, case(1, "?done=fraud"))
     assert desk.labels(2) == [(True, "mira", "called him")]
-    assert "You labelled 1 today; 1 wait." in mira.get(case(1, "?done=1")).text
+    assert "The case before was marked as fraud. You labelled 1 today; 1 wait." in mira.get(case(1, "?done=fraud")).text
     last = act(mira, case(1), "legitimate")
-    assert last.headers["location"] == f"{QUEUE}?done=1"
-    assert "No case is free now." in mira.get(f"{QUEUE}?done=1").text
+    assert last.headers["location"] == f"{QUEUE}?done=legitimate"
+    assert "No case is free now." in mira.get(f"{QUEUE}?done=legitimate").text
 
 
 def test_opening_a_case_is_in_the_trail_and_keeps_others_from_deciding_it(desk):
@@ -100,7 +100,7 @@ def test_unsure_goes_on_a_note_stays_and_a_release_goes_back_to_the_list_with_it
     asked = "?order=age&min=100"
     assert act(mira, case(1, asked), "note", "no answer").headers["location"] == case(1, asked)
     assert "no answer" in mira.get(case(1)).text
-    assert act(mira, case(1, asked), "unsure").headers["location"] == case(2, f"{asked}&done=1")
+    assert act(mira, case(1, asked), "unsure").headers["location"] == case(2, f"{asked}&done=unsure")
     assert act(mira, case(2, asked), "release").headers["location"] == f"{QUEUE}{asked}"
     assert desk.labels(1) == desk.labels(2) == []
 

@@ -9,7 +9,7 @@ from fraud_detection_api.console.access import APPEAL, CASE
 from fraud_detection_api.console.frame import CASE_LOST_PAGE, CASE_PAGE, render
 from fraud_detection_api.console.people import name_of, reviewer_of
 from fraud_detection_api.console.reviews.case_view import CaseReader
-from fraud_detection_api.console.reviews.queries import query_of, query_text
+from fraud_detection_api.console.reviews.queries import done_of, query_of, query_text
 from fraud_detection_api.console.reviews.queue import case_address, next_address, queue_address
 from fraud_detection_api.console.route import ConsoleRoute, redirect
 from fraud_detection_api.console.visitors import Visitor
@@ -47,7 +47,7 @@ def get_case(request: Request, decision_id: str, reader: Annotated[CaseReader, p
     """The case of a decision. To open it leases it, unless somebody else has it."""
     visitor, asked = request.state.visitor, request.query_params
     query = query_text(query_of(asked))
-    view = reader.open(decision_id.lower(), name_of(visitor), reviewer_of(visitor), query, was_done="done" in asked)
+    view = reader.open(decision_id.lower(), name_of(visitor), reviewer_of(visitor), query, done=done_of(asked))
     return render(CASE_PAGE, visitor, view)
 
 
@@ -65,7 +65,7 @@ def post_verdict(request: Request, decision_id: str, reviews: Reviews) -> Respon
         return redirect(visitor.prefix + case_address(decision_id, query))
     if verdict == "release":
         return redirect(visitor.prefix + queue_address(query))
-    return redirect(visitor.prefix + next_address(reviews, reviewer, query, is_done=True))
+    return redirect(visitor.prefix + next_address(reviews, reviewer, query, done=verdict))
 
 
 @router.post(APPEAL)

@@ -50,8 +50,9 @@ class CaseActions:
 
 
 class Done(NamedTuple):
-    """What follows a verdict on the case before: labels that the person gave today, and how many cases wait."""
+    """What follows a verdict on the case before: that, labels that the person gave today, and how many cases wait."""
 
+    verdict: str
     labelled: int
     waiting: str
 
@@ -80,7 +81,7 @@ class CaseReader:
     decisions: DecisionReader
     quality: QualityService
 
-    def open(self, decision_id: str, who: str, reviewer: Reviewer | None, query: str, *, was_done: bool) -> CaseView:
+    def open(self, decision_id: str, who: str, reviewer: Reviewer | None, query: str, *, done: str) -> CaseView:
         """The case, leased to the reviewer where it is free; the trail says who looked.
 
         Raises UnknownDecision, StoreUnavailable, NoStore.
@@ -94,13 +95,13 @@ class CaseReader:
             decision=decision,
             loss="" if case is None else money(case.expected_loss),
             said=said_by(self.reviews.verdicts(decision_id), who, check),
-            done=self._done(who) if was_done else None,
+            done=self._done(who, done) if done else None,
             golden=self._golden(decision, case, reviewer),
         )
 
-    def _done(self, who: str) -> Done:
+    def _done(self, who: str, verdict: str) -> Done:
         progress = self.reviews.progress(who, since=midnight(self.reviews.now()))
-        return Done(progress.labelled, count(progress.waiting))
+        return Done(verdict, progress.labelled, count(progress.waiting))
 
     def _golden(self, decision: DecisionView, case: Case | None, reviewer: Reviewer | None) -> GoldenState:
         if reviewer is None or not reviewer.is_lead or case is not None:

@@ -13,6 +13,9 @@ from fraud_detection_api.services.reviewing.reviewing import QueueQuery
 
 Value = TypeVar("Value")
 
+DONE = ("fraud", "legitimate", "unsure", "escalate")
+"""Verdicts after which the next case is shown, which says what they were."""
+
 
 def query_of(fields: Mapping[str, str]) -> QueueQuery:
     """The query in an address or a form. What cannot be read is as if it were not there.
@@ -51,6 +54,16 @@ def read_query(fields: Mapping[str, str]) -> tuple[QueueQuery, dict[str, str]]:
         max_risk_score=highest,
     )
     return query, problems
+
+
+def done_of(fields: Mapping[str, str]) -> str:
+    """What was just said about another case, as the address has it; empty if nothing was.
+
+    >>> done_of({"done": "fraud"}), done_of({"done": "x"})
+    ('fraud', '')
+    """
+    done = fields.get("done", "")
+    return done if done in DONE else ""
 
 
 def query_text(query: QueueQuery, after: CaseKey | None = None) -> str:

@@ -47,18 +47,18 @@ def post_filter(request: Request, reviews: Annotated[ReviewService, provided(Rev
     return redirect(visitor.prefix + queue_address(query))
 
 
-def queue_address(query: QueueQuery, *, is_done: bool = False) -> str:
+def queue_address(query: QueueQuery, *, done: str = "") -> str:
     """The list's address, below the server's prefix."""
-    fields = [*([query_text(query)] if query_text(query) else []), *(["done=1"] if is_done else [])]
+    fields = [*([query_text(query)] if query_text(query) else []), *([f"done={done}"] if done else [])]
     return f"{QUEUE}?{'&'.join(fields)}" if fields else QUEUE
 
 
-def case_address(decision_id: str, query: QueueQuery, *, is_done: bool = False) -> str:
+def case_address(decision_id: str, query: QueueQuery, *, done: str = "") -> str:
     """The address of a case, which goes on with that query."""
-    return queue_address(query, is_done=is_done).replace(QUEUE, f"{QUEUE}/{decision_id}", 1)
+    return queue_address(query, done=done).replace(QUEUE, f"{QUEUE}/{decision_id}", 1)
 
 
-def next_address(reviews: ReviewService, reviewer: Reviewer, query: QueueQuery, *, is_done: bool = False) -> str:
+def next_address(reviews: ReviewService, reviewer: Reviewer, query: QueueQuery, *, done: str = "") -> str:
     """The address of the next case, which is leased; that of the list, if no case is free."""
     taken = reviews.take_next(reviewer, query)
-    return queue_address(query, is_done=is_done) if taken is None else case_address(taken, query, is_done=is_done)
+    return queue_address(query, done=done) if taken is None else case_address(taken, query, done=done)

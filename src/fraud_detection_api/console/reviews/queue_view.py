@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from fraud_detection_api.console.decisions.life import amount_text, record_of
 from fraud_detection_api.console.decisions.links import entity_text
 from fraud_detection_api.console.decisions.reasons import stored_reasons
-from fraud_detection_api.console.reviews.queries import key_of, query_text, read_query
+from fraud_detection_api.console.reviews.queries import done_of, key_of, query_text, read_query
 from fraud_detection_api.console.views.service import moment
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.stored import StoredDecision
@@ -77,7 +77,7 @@ class QueueView:
     filters: tuple[SavedFilter, ...]
     may_review: bool
     is_lead: bool
-    was_done: bool
+    done: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class QueueReader:
             filters=tuple(SavedFilter(*saved) for saved in self.reviews.filters(who)),
             may_review=reviewer is not None,
             is_lead=reviewer is not None and reviewer.is_lead,
-            was_done="done" in fields,
+            done=done_of(fields),
         )
 
 
