@@ -10,6 +10,7 @@ from fraud_detection_api.adapters.sql.events import SqlEventStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.log import SqlLogStore
 from fraud_detection_api.adapters.sql.observations import SqlObservationStore
+from fraud_detection_api.adapters.sql.quality import SqlQualityStore
 from fraud_detection_api.container.entities import StoredHistories
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import require_database
@@ -28,6 +29,7 @@ from fraud_detection_api.services.models.rollout import RolloutService
 from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.observing.observer import ObservedModels, Observer
 from fraud_detection_api.services.observing.shadow import ObserverMetrics, Shadowing
+from fraud_detection_api.services.reviewing.quality import QualityService, QualityStores
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.settings import Settings
 
@@ -44,6 +46,7 @@ class Simulation:
     entities: LocalHistory
     events: EventService
     labels: LabelService
+    quality: QualityService
     challenger: AliasFollower[ServedModel]
     observer: Observer
 
@@ -69,6 +72,8 @@ def build_simulation(settings: Settings, wall_clock: Callable[[], float]) -> Sim
         backlog=settings.observer_backlog,
         wall_clock=wall_clock,
     )
+    label_store = SqlLabelStore(database, recorder, wall_clock=wall_clock)
+    quality = QualityStores(SqlQualityStore(database), store, label_store)
     return Simulation(
         registry=registry,
         rollout=RolloutService(registry),
@@ -77,7 +82,8 @@ def build_simulation(settings: Settings, wall_clock: Callable[[], float]) -> Sim
         decisions=DecisionService(fallback=settings.fallback_outcome, wall_clock=wall_clock),
         entities=LocalHistory(StoredHistories(settings).opened, recorder),
         events=EventService(SqlEventStore(database), recorder, wall_clock=wall_clock),
-        labels=LabelService(SqlLabelStore(database, recorder, wall_clock=wall_clock), recorder, wall_clock=wall_clock),
+        labels=LabelService(label_store, recorder, wall_clock=wall_clock),
+        quality=QualityService(quality, wall_clock=wall_clock),
         challenger=challenger,
         observer=observer,
     )

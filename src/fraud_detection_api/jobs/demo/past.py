@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import NamedTuple
@@ -23,12 +24,16 @@ from fraud_detection_api.services.history.files import EventLoader
 from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.models.rollout import Order
+from fraud_detection_api.services.reviewing.quality import NotGolden
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import Stopwatch
 
 OBSERVED_TOGETHER, MOST_TOGETHER = 500, 32
 LATENCY_SECONDS = 0.2
 """A payment is decided so long after its time."""
+
+GOLDEN, LEAD = 12, "lea"
+"""So many of the first reviews check reviewers from now on, by the choice of that person."""
 
 _DAY_SECONDS = 86_400.0
 
@@ -74,6 +79,7 @@ class Past:
         self._services.store.claim(self._contract.name)
         self._services.observer.begin()
         self._verdicts: list[tuple[float, str, Verdict]] = []
+        self._settled: list[StoredDecision] = []
         self._rng = np.random.default_rng([seed, 3])
 
     def seed(self, file: Path) -> None:
@@ -112,6 +118,9 @@ class Past:
         """Let time pass until now. What is found out later is left to nobody: those decisions stay open."""
         self._pass_time(now)
         self._observe()
+        for row in self._settled:
+            with suppress(NotGolden):  # what is found out later than now
+                self._services.quality.add_golden(row.decision_id, LEAD, loss=stored_loss(self._model, row))
         self._services.observer.end()
         self._services.store.close()
 
@@ -136,6 +145,9 @@ class Past:
             if (verdict := found_out(self._rng, row.outcome, is_fraud=payment.is_fraud)) is not None:
                 known_at = row.decided_at / 1000 + verdict.days * _DAY_SECONDS
                 heappush(self._verdicts, (known_at, row.decision_id, verdict))
+                is_right = row.outcome == "review" and verdict.is_fraud == payment.is_fraud
+                if is_right and len(self._settled) < GOLDEN:
+                    self._settled.append(row)
 
     def _losses(self, row: StoredDecision) -> dict[str, float]:
         loss = stored_loss(self._model, row) if row.outcome == "review" else None

@@ -14,7 +14,7 @@ from fraud_detection_api.cli.terminal import LISTENER
 from fraud_detection_api.container.storage import existing_stores
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.decision.identifiers import uuid_text
-from fraud_detection_api.jobs.demo.past import LATENCY_SECONDS, Past, SetClock
+from fraud_detection_api.jobs.demo.past import GOLDEN, LATENCY_SECONDS, Past, SetClock
 from fraud_detection_api.jobs.demo.scale import ORDER
 from fraud_detection_api.jobs.replaying import Choice, refold_decisions
 from fraud_detection_api.policy.outcomes import Policy
@@ -114,6 +114,15 @@ def test_open_reviews_wait_in_the_queue_with_what_approving_them_is_expected_to_
     assert {uuid_text(packed) for packed, _ in cases} == reviewed - stores.labels.in_force(sorted(reviewed)).keys()
     assert all(loss > 0 for _, loss in cases)
     assert cases
+
+
+def test_some_reviews_whose_label_is_the_truth_check_reviewers(played, decisions):
+    rows, stores = decisions
+    with closing(sqlite3.connect(played[0].store.removeprefix("sqlite:///"))) as database:
+        golden = database.execute("SELECT decision_id, is_fraud FROM golden_decisions").fetchall()
+    labels = stores.labels.in_force([row.decision_id for row in rows])
+    assert 3 <= len(golden) <= GOLDEN
+    assert all(labels[uuid_text(packed)].is_fraud == bool(is_fraud) for packed, is_fraud in golden)
 
 
 def test_the_challenger_scored_from_its_challenge_on(played, decisions):
