@@ -47,7 +47,7 @@ setattr(holder, name, held_up)
 from support.commands import quick_fraud
 quick_fraud()
 """
-TRAINING = ("fraud_detection_api.training.train_xgboost", "XGBoostTrainer.fit")
+TRAINING = ("fraud_detection_api.training.fit_scorer", "ScorerFitter.fit_each")
 ASSIGNING = ("fraud_detection_api.adapters.file_registry", "FileRegistry.assign")
 
 

@@ -59,12 +59,13 @@ class Besieged:
         """A browser of nobody."""
         return TestClient(self.app, base_url="http://localhost", follow_redirects=False)
 
-    def state(self) -> dict[str, Any]:
-        """All that is stored and registered, to see whether something changed."""
+    def state(self, *, leases: bool = True) -> dict[str, Any]:
+        """All that is stored and registered, to see whether something changed; perhaps but for who has which case."""
+        columns = {} if leases else {"reviews": "decision_id, kind, opened_at, is_escalated, unsure"}
         with sqlite3.connect(f"file:{self._folder / 'decisions.db'}?mode=ro", uri=True) as connection:
             tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
             stored = {
-                name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
+                name: sorted(connection.execute(f"SELECT {columns.get(name, '*')} FROM {name}").fetchall(), key=repr)
                 for (name,) in tables
                 if name not in _UNSEEN
             }
