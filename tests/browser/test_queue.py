@@ -32,7 +32,7 @@ def test_one_key_takes_a_case_and_one_decides_it_and_loads_the_next(someone, key
     ana = someone("ana")
     first = take(ana)
     ana.page.keyboard.press(key)
-    expect(ana.page.get_by_role("status").first).to_contain_text("Done")
+    expect(ana.page.get_by_role("status").first).to_contain_text(f"marked as {said.lower()}")
     second = case_of(ana.page)
     assert second != first
     labels = labels_of(ana, first)
@@ -48,21 +48,47 @@ def test_a_note_is_written_and_goes_with_the_verdict(someone):
     ana.page.keyboard.type("called, left a message")  # in which no letter is a key
     ana.page.keyboard.press("Escape")
     ana.page.keyboard.press("l")
-    expect(ana.page.get_by_role("status").first).to_contain_text("Done")
+    expect(ana.page.get_by_role("status").first).to_contain_text("marked as legitimate")
     expect(labels_of(ana, case)).to_contain_text("called, left a message")
+
+
+def test_a_verdict_is_corrected_by_an_appeal(someone):
+    ana = someone("ana")
+    case = take(ana)
+    ana.page.keyboard.press("f")
+    expect(ana.page.get_by_role("status").first).to_contain_text("marked as fraud")
+    ana.page.goto(f"{ana.served.console}/queue/{case}")
+    ana.page.get_by_label("Why it needs another look").fill("the wrong key")
+    ana.page.get_by_role("button", name="Open an appeal").click()
+    expect(ana.page.get_by_text("the wrong key")).to_be_visible()
+    ana.page.keyboard.press("l")
+    expect(ana.page.get_by_role("status").first).to_contain_text("marked as legitimate")
+    expect(labels_of(ana, case)).to_have_count(2)
+
+
+def test_a_note_is_still_there_after_a_session_that_ended_while_it_was_written(someone):
+    ana = someone("ana")
+    case = take(ana)
+    ana.page.get_by_label("Note, kept with the verdict").fill("called, left a message")
+    ana.page.context.clear_cookies()
+    ana.page.get_by_role("button", name="Legitimate").click()
+    expect(ana.page.get_by_role("alert")).to_contain_text("nothing was saved")
+    ana.fill_in("ana")
+    assert case_of(ana.page) == case
+    expect(ana.page.get_by_label("Note, kept with the verdict")).to_have_value("called, left a message")
 
 
 def test_who_is_not_sure_escalates_and_a_lead_decides(someone):
     ana, lea = someone("ana"), someone("lea")
     case = take(ana)
     ana.page.keyboard.press("e")
-    expect(ana.page.get_by_role("status").first).to_contain_text("Done")
+    expect(ana.page.get_by_role("status").first).to_contain_text("escalated")
     assert case_of(ana.page) != case
     ana.page.goto(f"{ana.served.console}/queue/{case}")
     expect(ana.page.get_by_role("button", name="Fraud")).to_have_count(0)
     assert take(lea) == case  # what is escalated comes first
     lea.page.keyboard.press("f")
-    expect(lea.page.get_by_role("status").first).to_contain_text("Done")
+    expect(lea.page.get_by_role("status").first).to_contain_text("marked as fraud")
     expect(labels_of(lea, case)).to_contain_text("lea")
 
 

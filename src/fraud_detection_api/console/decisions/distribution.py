@@ -82,6 +82,8 @@ def number_words(standing: Standing, *, is_missing: bool) -> str:
 
     >>> number_words(Standing(0.95, 0.05, 0.0, 0.0, is_exact=False), is_missing=False)
     'in the top 5 % of the training records'
+    >>> number_words(Standing(0.004, 0.6, 0.396, 0.0, is_exact=False), is_missing=False)
+    'lower than 39 % of the training records'
     """
     if is_missing:
         return _missing_words(standing)
@@ -95,9 +97,13 @@ def number_words(standing: Standing, *, is_missing: bool) -> str:
             "common.bottom" if standing.above else "common.top",
             percent=max(1, math.ceil(100 * standing.same - _ROUNDING)),
         )
-    if max(below, above) < 50:
+    if min(below, above) and max(below, above) < 50:
         return say("common.between", below=below, above=above)
-    return say("common.above", percent=below) if below >= above else say("common.below", percent=above)
+    if not max(below, above):  # nearly all are in one bin with it, where nobody knows on which side
+        side, share = "among", same
+    else:
+        side, share = ("above", below) if below >= above else ("below", above)
+    return say(f"common.{side}", percent=share)
 
 
 def _missing_words(standing: Standing) -> str:
