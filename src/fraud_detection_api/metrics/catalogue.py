@@ -224,7 +224,7 @@ REVIEW_CASES = _OBSERVER.gauge(
 )
 REVIEW_OLDEST_AGE = _OBSERVER.gauge(
     "fraud_review_oldest_seconds",
-    "For how long the oldest of these cases has waited; 0 if there is none.",
+    "Age of the oldest of these cases; 0 if there is none.",
     ("waits_for",),
 )
 DRIFT_RECORDS = _OBSERVER.gauge(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast, get_args
+from typing import NamedTuple, TypeVar, cast, get_args
 from urllib.parse import urlencode
 
 from pydantic_core import to_json
@@ -27,6 +27,8 @@ _PERSONAL = ("entity", "value")
 _SCORE = re.compile("[0-9]{1,4}")
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _MOST_SCORE = 1000
+
+Value = TypeVar("Value")
 
 
 class Asked(NamedTuple):
@@ -54,32 +56,47 @@ class NotValid(ValueError):
     """A field's text cannot be used."""
 
 
+class Fields:
+    """Reads what somebody typed. A field that cannot be used has an entry in `problems`, and counts as empty."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self.problems: dict[str, str] = {}
+
+    def read(self, name: str, parse: Callable[[str], Value]) -> Value | None:
+        """The field's value; None where it is empty or cannot be used."""
+        text = self._texts.get(name, "").strip()
+        try:
+            return parse(text) if text else None
+        except NotValid as error:
+            self.problems[name] = str(error)
+            return None
+
+    def scores(self, lowest: str, highest: str) -> tuple[int | None, int | None]:
+        """The risk scores of two fields, of which the second must not be below the first."""
+        low, high = self.read(lowest, parse_score), self.read(highest, parse_score)
+        if low is not None and high is not None and low > high:
+            self.problems[highest] = say("search.not_below", lowest=low)
+        return low, high
+
+
 def asked_of(parameters: Mapping[str, str], now: datetime | None = None, contract: Contract | None = None) -> Asked:
     """What the parameters of an address ask. A field that cannot be used has a problem, and counts as empty.
 
     The key is one of the contract's, whose dtype its value gets.
     """
     texts = {name: parameters.get(name, "").strip() for name in FIELDS}
-    problems: dict[str, str] = {}
-
-    def read(name: str, parse: Callable[[str], Any]) -> Any:
-        try:
-            return parse(texts[name]) if texts[name] else None
-        except NotValid as error:
-            problems[name] = str(error)
-            return None
-
+    fields = Fields(texts)
+    read, problems = fields.read, fields.problems
     moment = now or datetime.now(UTC)
-    lowest, highest = read("min_score", parse_score), read("max_score", parse_score)
-    if lowest is not None and highest is not None and lowest > highest:
-        problems["max_score"] = say("search.not_below", lowest=lowest)
+    lowest, highest = fields.scores("min_score", "max_score")
     key, value = (
         read("key", lambda text: _one_of(text, tuple(contract.keys if contract else ()))),
         read("value", parse_text),
     )
     if not problems and (key is None) != (value is None):
         problems["key" if key is None else "value"] = say("search.not_both")
-    members = () if contract is None or None in (key, value) else (_member(contract, key, value),)
+    members = () if contract is None or key is None or value is None else (_member(contract, key, value),)
     traits = Traits(
         read("label", _label), read("model", parse_text), lowest, highest, read("reason", parse_code), None, members
     )

@@ -136,7 +136,7 @@ def record_of(text: str | None) -> dict[str, Any]:
 
 
 def amount_text(contract: Contract | None, record: Mapping[str, Any]) -> str:
-    """The money at risk in a record as people read it, with cents; empty where there is none."""
+    """The money at risk in a record as people read it; empty where there is none."""
     name = None if contract is None else main_amount(contract)
     if contract is None or name is None or record.get(name) is None:
         return ""

@@ -1,4 +1,4 @@
-"""What money is in."""
+"""How amounts are written, and what money is in."""
 
 from fraud_detection_api.contract.declaration import Contract
 
@@ -10,7 +10,7 @@ def money_unit(contract: Contract) -> str:
 
 
 def money(amount: float) -> str:
-    """An amount with cents, or of four digits where cents say nothing.
+    """An amount with cents; without them where it is whole, and to one digit below a cent.
 
     >>> money(1234.5), money(0.00321), money(0.0), money(12000.0)
     ('1,234.50', '0.003', '0', '12,000')

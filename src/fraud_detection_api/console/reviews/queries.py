@@ -1,17 +1,13 @@
 """Queries of the queue as addresses have them, so that a query can be saved, sent and gone back to."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode
 
-from fraud_detection_api.console.decisions.asked import NotValid, parse_code, parse_score, parse_text
-from fraud_detection_api.console.words import say
+from fraud_detection_api.console.decisions.asked import Fields, parse_code, parse_text
 from fraud_detection_api.decision.identifiers import uuid_bytes
 from fraud_detection_api.services.reviewing.review_store import CaseKey
 from fraud_detection_api.services.reviewing.reviewing import QueueQuery
-
-Value = TypeVar("Value")
 
 DONE = ("fraud", "legitimate", "unsure", "escalate")
 """Verdicts after which the next case is shown, which says what they were."""
@@ -32,28 +28,17 @@ def read_query(fields: Mapping[str, str]) -> tuple[QueueQuery, dict[str, str]]:
     >>> read_query({"min": "high"})[1].keys()
     dict_keys(['min'])
     """
-    problems: dict[str, str] = {}
-
-    def read(name: str, parse: Callable[[str], Value]) -> Value | None:
-        text = fields.get(name, "").strip()
-        try:
-            return parse(text) if text else None
-        except NotValid as error:
-            problems[name] = str(error)
-            return None
-
-    lowest, highest = read("min", parse_score), read("max", parse_score)
-    if lowest is not None and highest is not None and lowest > highest:
-        problems["max"] = say("search.not_below", lowest=lowest)
+    typed = Fields(fields)
+    lowest, highest = typed.scores("min", "max")
     query = QueueQuery(
         order="age" if fields.get("order") == "age" else "loss",
         is_escalated=fields.get("escalated") == "1",
-        reason=read("reason", parse_code),
-        entity_id=read("entity", parse_text),
+        reason=typed.read("reason", parse_code),
+        entity_id=typed.read("entity", parse_text),
         min_risk_score=lowest,
         max_risk_score=highest,
     )
-    return query, problems
+    return query, typed.problems
 
 
 def done_of(fields: Mapping[str, str]) -> str:
